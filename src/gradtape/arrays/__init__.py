@@ -1,0 +1,1 @@
+"""What each array library computes a primitive with: kernels, dtypes, devices."""

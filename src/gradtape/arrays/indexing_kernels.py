@@ -1,0 +1,156 @@
+"""NumPy kernels of indexing: read, write, and add at a key.
+
+A key is a tuple of static entries (ints, slices, None, Ellipsis) in which ARRAY keeps the place of an index array
+or a mask; the arrays come apart from it, in order, because they may be batched or recorded.
+"""
+
+from __future__ import annotations
+
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from .numpy_kernels import dead
+
+ndarray = np.ndarray
+
+#: In a key: an index array (or a mask) goes here.
+ARRAY = "array"
+
+#: A slice this many times smaller than its array is copied, at the cost of any operation on it: so it does not keep
+#: the whole array alive, and a loop that reads and writes one array goes on writing in place.
+SMALL = 4
+
+FULL = slice(None)
+
+
+def filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    """NumPy's key: the arrays put in their places."""
+    if not indices:
+        return key
+    arrays = iter(indices)
+    return tuple([next(arrays) if k is ARRAY else k for k in key])
+
+
+def get_basic(x: Any, key: tuple[Any, ...]) -> Any:
+    """x[key] for a key without arrays: a view, or a copy where it is much smaller than x."""
+    y = x[key]
+    if type(y) is ndarray:
+        if not y.ndim:
+            return y[()]
+        if y.nbytes * SMALL <= x.nbytes:
+            return y.copy()
+    return y
+
+
+def get_arrays(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    """x[key] with index arrays."""
+    return np.asarray(x)[filled(key, indices)]
+
+
+def put(v: Any, x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    """A copy of x with v at the key."""
+    y = np.array(x)
+    y[filled(key, indices)] = v
+    return y if y.ndim else y[()]
+
+
+def scatter_basic(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Zeros of that shape with g at a key without arrays, whose places are all different."""
+    z = np.zeros(shape, g.dtype)
+    z[key] = g
+    return z if shape else z[()]
+
+
+def scatter_arrays(g: Any, *indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Zeros of that shape with g added at a key; what meets at one place is summed."""
+    z = np.zeros(shape, g.dtype)
+    add_at(z, g, *indices, key=key)
+    return z if shape else z[()]
+
+
+def add_basic(total: ndarray, g: Any, key: tuple[Any, ...]) -> None:
+    """Add g into total at a key without arrays."""
+    total[key] += g
+
+
+def add_at(total: ndarray, g: Any, *indices: Any, key: tuple[Any, ...]) -> None:
+    """Add g into total at a key with arrays; several at one place accumulate.
+
+    numpy.add.at is quick on one flat axis only, so a key that picks elements or rows is flattened first.
+    """
+    full = filled(key, indices)
+    if all([i.dtype.kind == "b" for i in indices]):
+        total[full] += g  # a mask names no place twice
+        return
+    if total.flags.c_contiguous:
+        rest = full[1:]
+        if key[0] is ARRAY and indices[0].dtype.kind != "b" and all([type(k) is slice and k == FULL for k in rest]):
+            _add_flat(total, g, indices[0], total.shape[0], total.size // total.shape[0] if total.shape[0] else 0)
+            return
+        if len(full) == total.ndim and all([type(k) is int or (k is not None and k is not Ellipsis and type(k) is not
+                                            slice and k.dtype.kind != "b") for k in full]):  # fmt: skip
+            flat: Any = 0
+            for k, n in zip(full, total.shape, strict=True):
+                k = np.asarray(k, np.intp)
+                flat = flat * n + np.where(k < 0, k + n, k)
+            _add_flat(total, g, flat, total.size, 1)
+            return
+    np.add.at(total, full, g)
+
+
+def _add_flat(total: ndarray, g: Any, index: Any, length: int, width: int) -> None:
+    """Add rows of `width` elements at the index along the flattened total."""
+    index = np.asarray(index, np.intp)
+    index = np.where(index < 0, index + length, index)
+    if width != 1:
+        index = index[..., None] * width + np.arange(width)
+    np.add.at(total.reshape(-1), index.reshape(-1), np.reshape(g, -1))
+
+
+def winners(*indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """Of the elements written at a key with arrays: whether each is what stays there (the last one does)."""
+    full = filled(key, indices)
+    last = np.empty(shape, np.intp)  # read only where it is written
+    places = last[full]
+    order = np.arange(places.size).reshape(places.shape)
+    last[full] = order
+    return last[full] == order
+
+
+# -- writing in place --------------------------------------------------------------------------------------------
+def owned(handle: Any) -> bool:
+    """Whether the handle alone refers to its array, so that nobody sees it written over."""
+    data = handle._data
+    return type(data) is ndarray and data.base is None and data.flags.writeable and getrefcount(data) <= ONLY_HANDLE
+
+
+def erased(g: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
+    """g with zeros at the key; a cotangent that the sweep alone holds is written over. Call it from a transpose."""
+    if type(g) is not ndarray or not dead(g, ONLY_SWEEP):
+        return put(0, g, *indices, key=key)
+    g[filled(key, indices)] = 0
+    return g
+
+
+def _calibrate() -> tuple[int, int]:
+    """How many references CPython counts inside `owned` for an array that only its handle holds, and inside `dead`
+    for one that is passed down six frames: pull_back, pull_general, pull_linear, a transpose, erased, dead."""
+
+    class Handle:
+        __slots__ = ("_data",)
+
+    def of_handle(handle: Any) -> int:
+        data = handle._data
+        return getrefcount(data)
+
+    def of_frames(x: Any, more: int) -> int:
+        return of_frames(x, more - 1) if more else getrefcount(x)
+
+    handle = Handle()
+    handle._data = np.empty(1)
+    return of_handle(handle), of_frames(np.empty(1), 5)
+
+
+ONLY_HANDLE, ONLY_SWEEP = _calibrate()

@@ -1,0 +1,383 @@
+"""Kernels of gradtape.special and gradtape.nn. SciPy's are imported when one of them is first called.
+
+Kernels of families take the order of derivative as a number, and keep their relative precision at every order:
+in the tails, where the usual formulas cancel, they sum asymptotic series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from math import comb, factorial, pi, prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from ..errors import missing_extra
+from .numpy_kernels import scale
+
+
+def scipy_special(function: str) -> Any:
+    """The module scipy.special. Raises ImportError, naming the function that needs it."""
+    try:
+        import scipy.special
+    except ImportError:
+        raise missing_extra("scipy", "special", f"gradtape.{function}") from None
+    return scipy.special
+
+
+def from_scipy(name: str) -> Callable[..., Any]:
+    """SciPy's function of that name, looked up when it is called."""
+
+    def kernel(*arguments: Any) -> Any:
+        return getattr(scipy_special(f"special.{name}"), name)(*arguments)
+
+    return kernel
+
+
+def in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel computed in double precision; the result has x's floating dtype."""
+
+    def computed(x: Any, **parameters: Any) -> Any:
+        x = np.asarray(x)
+        y = kernel(x.astype(np.float64), **parameters)
+        return (y.astype(x.dtype) if x.dtype.kind == "f" else y)[()]
+
+    return computed
+
+
+# -- the normal distribution ------------------------------------------------------------------------------------
+def gaussian(x: Any) -> Any:
+    """exp(-x^2)."""
+    return np.exp(-np.multiply(x, x))
+
+
+#: From here on to the left, derivatives of log_ndtr come from their asymptotic series.
+FAR_LEFT = -10.0
+
+
+@in_double
+def log_ndtr_derivative(x: Any, order: int) -> Any:
+    """The derivative of that order of log(ndtr(x)).
+
+    The first is h(x) = sqrt(2/pi) / erfcx(-x/sqrt(2)), with h' = -h (x + h); so the others are polynomials in x and
+    h, which cancel in the left tail. There h(-t) = t / (1 - 1/t^2 + 3/t^4 - 15/t^6 ...).
+    """
+    special = scipy_special("special.log_ndtr")
+    if order == 0:
+        return special.log_ndtr(x)
+    far = x < FAR_LEFT
+    with np.errstate(all="ignore"):
+        near = np.where(far, 0.0, x)
+        h = sqrt(2 / pi) / special.erfcx(near * -sqrt(0.5))
+        y = np.zeros_like(x)
+        for (i, j), c in hazard_polynomial(order).items():
+            y += c * near**i * h**j
+        y = np.where(h == 0, 0.0, y)
+        if not far.any():
+            return y
+        t = np.where(far, -x, -FAR_LEFT)
+        series = sum(c * t ** -(p + order) for p, c in hazard_series(order))
+        return np.where(far, (-1.0) ** (order - 1) * series, y)
+
+
+@cache
+def hazard_polynomial(order: int) -> dict[tuple[int, int], int]:
+    """Coefficients of x^i h^j in the derivative of that order of log_ndtr."""
+    if order == 1:
+        return {(0, 1): 1}
+    y: dict[tuple[int, int], int] = {}
+    for (i, j), c in hazard_polynomial(order - 1).items():
+        for key, part in (((i - 1, j), i * c), ((i + 1, j), -j * c), ((i, j + 1), -j * c)):
+            if part:
+                y[key] = y.get(key, 0) + part
+    return {key: c for key, c in y.items() if c}
+
+
+@cache
+def hazard_series(order: int, terms: int = 24) -> tuple[tuple[int, float], ...]:
+    """(p, c) with sum of c t^-(p + order) the derivative of order - 1 of t / (1 - 1/t^2 + 3/t^4 ...) in t."""
+    mills = [(-1) ** k * prod(range(1, 2 * k, 2)) for k in range(terms)]
+    inverse: list[int] = [1]
+    for k in range(1, terms):
+        inverse.append(-sum(mills[i] * inverse[k - i] for i in range(1, k + 1)))
+    pairs = []
+    for k, c in enumerate(inverse):
+        power = 1 - 2 * k
+        factor = prod(power - i for i in range(order - 1))
+        if factor:
+            pairs.append((2 * k - 2, float(c * factor)))
+    return tuple(pairs)
+
+
+# -- gamma functions --------------------------------------------------------------------------------------------
+def polygamma(x: Any, order: int) -> Any:
+    """The derivative of that order of digamma."""
+    special = scipy_special("special.polygamma")
+    if order == 0:
+        return special.psi(x)
+    x = np.asarray(x)
+    x = x if x.dtype.kind == "f" else x.astype(np.float64)
+    factor = x.dtype.type((-1.0) ** (order + 1) * factorial(order))
+    return (factor * special.zeta(x.dtype.type(order + 1), x))[()]
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    """x^(a-1) exp(-x) / gamma(a), also for a <= 0 (there gamma(a) may be infinite)."""
+    special = scipy_special("special.gammainc")
+    with np.errstate(all="ignore"):
+        y = special.gammasgn(a) * np.exp(special.xlogy(np.subtract(a, 1), x) - x - special.gammaln(a))
+    return np.where((np.less_equal(a, 0)) & (np.floor(a) == a), y.dtype.type(0), y)[()]
+
+
+# -- Bessel functions -------------------------------------------------------------------------------------------
+def bessel_i(x: Any, order: int) -> Any:
+    """The modified Bessel function I of that order."""
+    special = scipy_special("special.iv")
+    if order < 2:
+        return (special.i1 if order else special.i0)(x)
+    return special.iv(getattr(x, "dtype", np.dtype(float)).type(order), x)
+
+
+#: From here on, derivatives of exp(-|x|) I(x) come from their asymptotic series.
+FAR_OUT = 30.0
+
+
+@in_double
+def scaled_bessel_i(x: Any, order: int, derivative: int) -> Any:
+    """The derivative (of that number) of exp(-|x|) I_order(x); at 0, odd ones of even functions are 0.
+
+    For x > 0 a derivative is (I_{n-1} + I_{n+1}) / 2 - I_n, all scaled, which cancels far out.
+    """
+    special = scipy_special("special.i0e")
+    base = (special.i1e if order else special.i0e) if order < 2 else lambda t: special.ive(order, t)
+    if derivative == 0:
+        return base(x)
+    t = np.abs(x)
+    far = t > FAR_OUT
+    near = np.where(far, 0.0, t)
+    y = np.zeros_like(t)
+    for n, c in scaled_bessel_coefficients(order, derivative):
+        y += c * special.ive(n, near)
+    if far.any():
+        t = np.where(far, t, FAR_OUT)
+        y = np.where(far, sum(c * t ** (-0.5 - k) for k, c in scaled_bessel_series(order, derivative)), y)
+    return y if (order + derivative) % 2 == 0 else np.sign(x) * y
+
+
+@cache
+def scaled_bessel_coefficients(order: int, derivative: int) -> tuple[tuple[int, float], ...]:
+    """The derivative as a combination of functions of other orders."""
+    total: dict[int, float] = {}
+    for j in range(derivative + 1):
+        for i in range(j + 1):
+            n = abs(order - j + 2 * i)
+            c = comb(derivative, j) * (-1.0) ** (derivative - j) * comb(j, i) / 2**j
+            total[n] = total.get(n, 0.0) + c
+    return tuple(total.items())
+
+
+@cache
+def scaled_bessel_series(order: int, derivative: int, terms: int = 26) -> tuple[tuple[int, float], ...]:
+    """(k, c) with sum of c t^(-1/2 - k) the derivative, for large t."""
+    pairs = []
+    for k in range(terms):
+        c = prod((4 * order**2 - (2 * i - 1) ** 2) / (8.0 * i) for i in range(1, k + 1)) * (-1) ** k
+        pairs.append((k + derivative, c / sqrt(2 * pi) * prod(-0.5 - k - i for i in range(derivative))))
+    return tuple(pairs)
+
+
+# -- logarithms of probabilities --------------------------------------------------------------------------------
+def softplus(x: Any) -> Any:
+    """log(1 + exp(x)); five times as fast as numpy.logaddexp."""
+    if np.iscomplexobj(x):
+        return np.log1p(np.exp(x))
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def log_expit(x: Any) -> Any:
+    """log(1 / (1 + exp(-x)))."""
+    return -softplus(np.negative(x))
+
+
+def logit(x: Any) -> Any:
+    """log(x / (1 - x)), accurate near 0, 1/2 and 1."""
+    middle = np.abs(np.subtract(x, 0.5)) < 0.25
+    with np.errstate(all="ignore"):
+        tails = np.log(x) - np.log1p(-np.asarray(x))
+        return np.where(middle, 2 * np.arctanh(np.where(middle, np.multiply(2, x) - 1, 0)), tails)[()]
+
+
+def xlogy(a: Any, b: Any) -> Any:
+    """a log(b), 0 where a is 0 and b a number."""
+    return a * np.log(np.where(np.equal(a, 0) & np.equal(b, b), 1, b))[()]
+
+
+def xlog1py(a: Any, b: Any) -> Any:
+    """a log(1 + b), 0 where a is 0 and b a number."""
+    return a * np.log1p(np.where(np.equal(a, 0) & np.equal(b, b), 0, b))[()]
+
+
+def divide_absorbing(a: Any, b: Any) -> Any:
+    """a / b, 0 where a is 0 whatever b is."""
+    return a / np.where(np.equal(a, 0), 1, b)[()]
+
+
+def entr(x: Any) -> Any:
+    """-x log(x), 0 at 0 and -inf below."""
+    y = -xlogy(x, np.where(np.less(x, 0), 1, x))
+    return np.where(np.less(x, 0), -np.inf, y).astype(y.dtype, copy=False)[()]
+
+
+def rel_entr(a: Any, b: Any) -> Any:
+    """a log(a / b), 0 where a is 0 and b >= 0, inf where either is negative or only b is 0."""
+    a, b = np.asarray(a), np.asarray(b)
+    with np.errstate(all="ignore"):
+        q = a / b
+        y = a * np.where((q > 0) & (q < np.inf), np.log(q), np.log(a) - np.log(b))
+    y = np.where((a == 0) & (b >= 0), y.dtype.type(0), y)
+    return np.where((a < 0) | (b < 0) | ((b == 0) & (a > 0)), y.dtype.type(np.inf), y)[()]
+
+
+# -- activations ------------------------------------------------------------------------------------------------
+def relu(x: Any) -> Any:
+    """max(x, 0)."""
+    return np.maximum(x, 0)
+
+
+def relu6(x: Any) -> Any:
+    """x limited to [0, 6]."""
+    return np.minimum(np.maximum(x, 0), 6)
+
+
+def leaky_relu(x: Any, negative_slope: float) -> Any:
+    """x where it is positive, else negative_slope x."""
+    return np.where(np.greater(x, 0), x, np.multiply(x, negative_slope))[()]
+
+
+def elu(x: Any, alpha: float, order: int) -> Any:
+    """The derivative of that order of: x where it is positive, else alpha (exp(x) - 1)."""
+    low = np.minimum(x, 0)
+    y = alpha * (np.exp(low) if order else np.expm1(low))
+    return np.where(np.greater(x, 0), x if order == 0 else float(order == 1), y)[()]
+
+
+def gelu(x: Any) -> Any:
+    """x ndtr(x)."""
+    return scale(scipy_special("nn.gelu (exact; with approximate=True it needs nothing)").ndtr(x), x)
+
+
+def sigmoid_cross_entropy(a: Any, b: Any) -> Any:
+    """-a log(s) - (1 - a) log(1 - s) with s the logistic function of b."""
+    tail = np.log1p(np.exp(-np.abs(b)))
+    return tail + scale(np.subtract(1, a), np.maximum(b, 0)) + scale(a, np.maximum(np.negative(b), 0))
+
+
+# -- softmax over the last axis -----------------------------------------------------------------------------------
+# The largest entry of a row is the reference, and is left out of sums: 1 - p of a p near 1 is the sum of the others.
+def in_rows(x: Any) -> Any:
+    """x as floating numbers in C order, so that flat positions are those of its memory."""
+    x = np.asarray(x)
+    return np.ascontiguousarray(x if x.dtype.kind == "f" else x.astype(np.float64))
+
+
+def peaks(x: Any) -> Any:
+    """The flat position of the largest entry of each row."""
+    n = x.shape[-1]
+    at = x.reshape(-1, n).argmax(axis=-1)
+    at += np.arange(0, x.size, n)
+    return at
+
+
+def shifted(x: Any) -> tuple[Any, Any, Any, Any]:
+    """x minus its peak, the exponentials of that (0 at the peak itself), the peaks, the sum of the exponentials."""
+    at = peaks(x)
+    d = x - x.reshape(-1)[at].reshape(*x.shape[:-1], 1)
+    e = np.exp(d)
+    e.reshape(-1)[at] = 0
+    return d, e, at, np.add.reduce(e, axis=-1, keepdims=True)
+
+
+def softmax(x: Any) -> Any:
+    """exp(x) / sum(exp(x))."""
+    x = in_rows(x)
+    if not x.size:
+        return x
+    d, e, at, rest = shifted(x)
+    e.reshape(-1)[at] = np.exp(d.reshape(-1)[at])  # 1, or NaN
+    rest += 1
+    e /= rest
+    return e
+
+
+def log_softmax(x: Any) -> Any:
+    """x - log(sum(exp(x)))."""
+    x = in_rows(x)
+    if not x.size:
+        return x
+    d, _, _, rest = shifted(x)
+    d -= np.log1p(rest, out=rest)
+    return d
+
+
+def together(p: Any, v: Any) -> tuple[Any, Any]:
+    """Both in rows, of one shape."""
+    if p.shape != v.shape:
+        shape = np.broadcast_shapes(p.shape, v.shape)
+        p, v = np.broadcast_to(p, shape), np.broadcast_to(v, shape)
+    return in_rows(p), in_rows(v)
+
+
+def centered(p: Any, v: Any) -> Any:
+    """v - sum(p v), for probabilities p."""
+    p, v = together(p, v)
+    if not v.size:
+        return v
+    w = v - v.reshape(-1)[peaks(p)].reshape(*v.shape[:-1], 1)
+    w -= np.add.reduce(p * w, axis=-1, keepdims=True)
+    return w
+
+
+def uncentered(p: Any, t: Any) -> Any:
+    """t - p sum(t), for probabilities p."""
+    p, t = together(p, t)
+    if not t.size:
+        return t
+    at = peaks(p)
+    top = t.reshape(-1)[at]
+    p_top = p.reshape(-1)[at]
+    others = t.copy()
+    others.reshape(-1)[at] = 0
+    t_rest = np.add.reduce(others, axis=-1)
+    y = p * (t_rest + top.reshape(t_rest.shape))[..., None]
+    np.subtract(t, y, out=y)
+    np.copyto(others, p)
+    others.reshape(-1)[at] = 0
+    p_rest = np.add.reduce(others, axis=-1)
+    y.reshape(-1)[at] = p_rest.reshape(-1) * top - p_top * t_rest.reshape(-1)
+    return y
+
+
+def softmax_cross_entropy(labels: Any, logits: Any) -> Any:
+    """-sum(labels log_softmax(logits)), where a zero label absorbs an infinite logarithm."""
+    return -np.add.reduce(scale(labels, log_softmax(logits)), axis=-1)
+
+
+def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> Any:
+    """-log_softmax(logits) at the label of each row."""
+    y = log_softmax(logits)
+    labels = np.asarray(labels)
+    if labels.size and (labels.min() < 0 or labels.max() >= y.shape[-1]):
+        raise ValueError(
+            f"gradtape.nn.sparse_softmax_cross_entropy_with_logits: labels must lie in [0, {y.shape[-1]}), "
+            f"the number of classes; they range from {labels.min()} to {labels.max()}"
+        )
+    if labels.shape != y.shape[:-1]:
+        shape = np.broadcast_shapes(labels.shape, y.shape[:-1])
+        labels, y = np.broadcast_to(labels, shape), np.broadcast_to(y, (*shape, y.shape[-1]))
+    return -np.take_along_axis(y, labels[..., None], axis=-1)[..., 0]
+
+
+def one_hot(indices: Any, depth: int, dtype: Any) -> Any:
+    """Rows of zeros with a one at each index; indices out of range give zeros only."""
+    return np.equal(np.asarray(indices)[..., None], np.arange(depth)).astype(dtype)

@@ -1,0 +1,68 @@
+"""What is active in this thread or async task: who looks on (tapes, accumulators), and how deep transforms are nested.
+
+Both live in context variables, so that threads and interleaved tasks never see each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import count
+from typing import Any, Protocol
+
+
+class Observer(Protocol):
+    """Whoever watches operations: `slots` holds the keys it tracks, `level` how deep it was opened."""
+
+    slots: dict[int, Any]
+    level: int
+
+
+ACTIVE: ContextVar[tuple[Any, ...]] = ContextVar("gradtape_active", default=())
+LEVEL: ContextVar[int] = ContextVar("gradtape_level", default=0)
+
+#: The observers of this context, in the order in which they were entered. The first thing every operation asks.
+active = ACTIVE.get
+
+#: A number for every value that somebody tracks; never used twice, so that no value is taken for another.
+next_key = count(1).__next__
+
+
+@contextmanager
+def observed_by(observers: tuple[Any, ...]) -> Iterator[None]:
+    """Let exactly these observers look on; afterwards those of before, whatever happened."""
+    before = ACTIVE.get()
+    ACTIVE.set(observers)
+    try:
+        yield
+    finally:
+        ACTIVE.set(before)
+
+
+@contextmanager
+def new_level() -> Iterator[int]:
+    """Open one level deeper; yields its number."""
+    before = LEVEL.get()
+    LEVEL.set(before + 1)
+    try:
+        yield before + 1
+    finally:
+        LEVEL.set(before)
+
+
+def enter(observer: Observer) -> None:
+    """Let the observer look on from now on."""
+    ACTIVE.set((*ACTIVE.get(), observer))
+
+
+def leave(observer: Observer) -> None:
+    """Stop it looking on; in any order, and it may be gone already."""
+    ACTIVE.set(tuple([other for other in ACTIVE.get() if other is not observer]))
+
+
+def move(observer: Observer, place: int) -> None:
+    """Put an observer that looks on back to its place in the order of entry."""
+    others = [other for other in ACTIVE.get() if other is not observer]
+    others.insert(place, observer)
+    ACTIVE.set(tuple(others))

@@ -1,0 +1,269 @@
+"""Dense Jacobians and Hessians: a batch of cotangents or tangents through the rules at once, never a loop over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..context import active, new_level, observed_by
+from ..functions.elementwise import conj, real
+from ..functions.manipulation import reshape
+from ..nest import Structure, flatten
+from ..sweep import Trace, run
+from ..tensor import Tensor, tensor
+from ..virtual.batched import Batched, unbatched
+from .arguments import Selected, as_output, asarray, check_callable, differentiable, named, zeros_like
+from .forward import pushed
+from .reverse import finished, ones_like
+
+
+def chunks(total: int, batch_size: int | None, function: str) -> list[tuple[int, int]]:
+    """Ranges that cover `total` rows, at most batch_size each."""
+    if batch_size is None:
+        return [(0, total)]
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"gradtape.{function}: batch_size must be a positive int, not {batch_size!r}")
+    return [(start, min(start + batch_size, total)) for start in range(0, total, batch_size)] or [(0, 0)]
+
+
+def joined(parts: list[Any]) -> Any:
+    """Chunks one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    from ..functions.manipulation import concat
+
+    return concat(parts, axis=0)
+
+
+def unit_vectors(leaves: list[Tensor], start: int, stop: int, level: int) -> list[Tensor]:
+    """Rows start..stop of the identity on all leaves taken as one long vector, as a batch for each leaf."""
+    seeds, offset = [], 0
+    for leaf in leaves:
+        rows = np.zeros((stop - start, leaf.size), leaf.dtype)
+        first, last = max(start, offset), min(stop, offset + leaf.size)
+        if first < last:
+            rows[np.arange(first - start, last - start), np.arange(first - offset, last - offset)] = 1
+        seeds.append(tensor(Batched(tensor(rows.reshape(stop - start, *leaf.shape)), level)))
+        offset += leaf.size
+    return seeds
+
+
+def reverse_rows(
+    trace: Trace, outputs: list[Tensor], inputs: list[Tensor], batch_size: int | None, function: str
+) -> list[Any]:
+    """For each input the rows (all outputs' elements, *input.shape) of the Jacobian, by batched pullbacks."""
+    total = sum([y.size for y in outputs])
+    parts: list[list[Any]] = [[] for _ in inputs]
+    for start, stop in chunks(total, batch_size, function):
+        with new_level() as level:
+            seeds: dict[int, Any] = {}
+            for y, g in zip(outputs, unit_vectors(outputs, start, stop, level), strict=True):
+                if y._key in trace.slots:
+                    seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
+            results = run(trace, seeds, [x._key for x in inputs], consume=False)
+        for part, x, g in zip(parts, inputs, results, strict=True):
+            if g is None:
+                part.append(tensor(np.zeros((stop - start, *x.shape), x.dtype)))
+            else:
+                g = unbatched(g, level, stop - start)
+                part.append(conj(g) if g.dtype.kind == "c" else g)
+    return [joined(part) for part in parts]
+
+
+def forward_columns(
+    selected: Selected, f: Callable[..., Any], kwargs: dict[str, Any], batch_size: int | None
+) -> tuple[list[Tensor], Structure, list[Any]]:
+    """Outputs, their structure, and for each output the columns (all inputs' elements, *output.shape)."""
+    inputs = selected.leaves
+    _, flat = flatten(tuple(inputs))
+    total = sum([x.size for x in inputs])
+    columns: list[list[Any]] = []
+    values: list[Any] = []
+    structure = None
+    for start, stop in chunks(total, batch_size, "jacobian"):
+        with new_level() as level:
+            directions: list[Any] = list(unit_vectors(inputs, start, stop, level))
+            out, tangent = pushed(lambda *xs: selected.call(f, xs, kwargs), inputs, directions, flat)
+            values, structure = flatten(out)
+            tangents, _ = flatten(tangent)
+        columns.append([unbatched(t, level, stop - start) for t in tangents])
+    assert structure is not None
+    return [asarray(v) for v in values], structure, [joined(list(parts)) for parts in zip(*columns, strict=True)]
+
+
+def split_rows(rows: Any, outputs: list[Tensor], x: Tensor) -> list[Any]:
+    """Rows of the Jacobian as one block output.shape + x.shape per output."""
+    blocks, start = [], 0
+    for y in outputs:
+        part = rows if len(outputs) == 1 else rows[start : start + y.size]
+        blocks.append(reshape(part, (*y.shape, *x.shape)))
+        start += y.size
+    return blocks
+
+
+def refuse_sparse(sparse: Any, function: str) -> None:
+    """Sparse derivatives are not there yet."""
+    if sparse:
+        raise NotImplementedError(f"gradtape.{function}: sparse=True is planned, and not there yet")
+
+
+def jacobian(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    mode: str = "auto",
+    sparse: bool = False,
+    batch_size: int | None = None,
+) -> Any:
+    """The function that gives f's Jacobian: for each output, for each differentiated argument, output.shape + x.shape.
+
+    `mode`: "forward", "reverse", or "auto" (forward where inputs have fewer elements than outputs);
+    `batch_size`: at most so many rows or columns at once, to bound memory. Raises TypeError for integer arguments.
+
+    >>> import gradtape as gt
+    >>> gt.jacobian(lambda x: x**2)(gt.asarray([1.0, 2.0])).tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
+    """
+    check_callable(f, "jacobian")
+    refuse_sparse(sparse, "jacobian")
+    if mode not in ("auto", "forward", "reverse"):
+        raise ValueError(f"gradtape.jacobian: mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
+
+    def jacobian_function(*arguments: Any, **kwargs: Any) -> Any:
+        selected = Selected(arguments, argnums, "jacobian")
+        inputs = selected.leaves
+        if mode != "forward":
+            trace = Trace()
+            for leaf in inputs:
+                trace.follow(leaf)
+            with observed_by((*active(), trace)):
+                out = selected.call(f, inputs, kwargs)
+            outputs, structure = flatten(out)
+            outputs = [as_output(y, "jacobian") for y in outputs]
+            n_in, n_out = sum([x.size for x in inputs]), sum([y.size for y in outputs])
+            if mode == "reverse" or n_out <= n_in:
+                rows = reverse_rows(trace, outputs, inputs, batch_size, "jacobian")
+                per_input = [split_rows(r, outputs, x) for r, x in zip(rows, inputs, strict=True)]
+                return structure.unflatten([selected.pack([b[i] for b in per_input]) for i in range(len(outputs))])
+        outputs, structure, columns = forward_columns(selected, f, kwargs, batch_size)
+        from ..functions.manipulation import moveaxis
+
+        result = []
+        for y, column in zip(outputs, columns, strict=True):
+            last = moveaxis(column, 0, -1)
+            blocks, start = [], 0
+            for x in inputs:
+                part = last if len(inputs) == 1 else last[..., start : start + x.size]
+                blocks.append(reshape(part, (*y.shape, *x.shape)))
+                start += x.size
+            result.append(selected.pack(blocks))
+        return structure.unflatten(result)
+
+    return named(jacobian_function, f, "jacobian")
+
+
+def recorded_gradient(f: Callable[..., Any], selected: Selected, kwargs: dict[str, Any], function: str) -> Any:
+    """A trace that holds f and its gradient's computation, and the gradient's leaves (None: constant zero)."""
+    trace = Trace()
+    for leaf in selected.leaves:
+        trace.follow(leaf)
+    with observed_by((*active(), trace)):
+        value = as_output(selected.call(f, selected.leaves, kwargs), function)
+        if value.size != 1:
+            raise ValueError(f"gradtape.{function}: f must give a scalar; it gave an array of shape {value.shape}")
+        if value._key not in trace.slots:
+            return trace, [None] * len(selected.leaves)
+        gradient = run(trace, {value._key: ones_like(value)}, [x._key for x in selected.leaves], consume=False)
+        gradient = [None if g is None else conj(g) if g.dtype.kind == "c" else g for g in gradient]
+    return trace, gradient
+
+
+def hessian(
+    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, sparse: bool = False, batch_size: int | None = None
+) -> Any:
+    """The function that gives the second derivatives of a scalar f: x.shape + x.shape, and for containers of arrays
+    a container of containers of blocks.
+
+    `batch_size`: at most so many rows at once. Raises ValueError if f's value is no scalar.
+
+    >>> import gradtape as gt
+    >>> gt.hessian(lambda x: x[0] ** 2 * x[1])(gt.asarray([1.0, 3.0])).tolist()
+    [[6.0, 2.0], [2.0, 0.0]]
+    """
+    check_callable(f, "hessian")
+    refuse_sparse(sparse, "hessian")
+
+    def hessian_function(*arguments: Any, **kwargs: Any) -> Any:
+        selected = Selected(arguments, argnums, "hessian")
+        inputs = selected.leaves
+        trace, gradient = recorded_gradient(f, selected, kwargs, "hessian")
+        known = [g if g is not None else zeros_like(x) for g, x in zip(gradient, inputs, strict=True)]
+        rows = reverse_rows(trace, known, inputs, batch_size, "hessian")
+        per_input = [split_rows(r, inputs, x) for r, x in zip(rows, inputs, strict=True)]
+        return selected.pack([selected.pack([b[i] for b in per_input]) for i in range(len(inputs))])
+
+    return named(hessian_function, f, "hessian")
+
+
+def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
+    """The product of f's Hessian at x with a direction v, without the Hessian; x and v of equal structure.
+
+    Raises ValueError if v's shapes are not x's or f's value is no scalar.
+
+    >>> import gradtape as gt
+    >>> gt.hvp(lambda x: gt.sum(x**3), gt.asarray([1.0, 2.0]), gt.asarray([1.0, 1.0])).tolist()
+    [6.0, 12.0]
+    """
+    check_callable(f, "hvp")
+    selected = Selected((x,), 0, "hvp")
+    inputs = selected.leaves
+    directions, _ = flatten(v)
+    if len(directions) != len(inputs):
+        raise ValueError(f"gradtape.hvp: v has {len(directions)} arrays, x has {len(inputs)}")
+    trace, gradient = recorded_gradient(f, selected, {}, "hvp")
+    seeds: dict[int, Any] = {}
+    for g, a, d in zip(gradient, inputs, directions, strict=True):
+        d = differentiable(d, "hvp", "v")
+        if d.shape != a.shape:
+            raise ValueError(f"gradtape.hvp: v has shape {d.shape}, x has {a.shape}")
+        if g is not None and g._key in trace.slots:
+            d = conj(d) if d.dtype.kind == "c" else d
+            d = d if active() or isinstance(d._data, Batched) else d._data
+            seeds[g._key] = seeds[g._key] + d if g._key in seeds else d
+    results = run(trace, seeds, [a._key for a in inputs], consume=True)
+    return selected.pack([finished(r, a) for r, a in zip(results, inputs, strict=True)])
+
+
+def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256) -> Tensor:
+    """The diagonal of a scalar f's Hessian at the array x, in x's shape, without ever holding the whole Hessian.
+
+    `batch_size`: how many Hessian-vector products go through at once.
+
+    >>> import gradtape as gt
+    >>> gt.hessian_diagonal(lambda x: gt.sum(x**3), gt.asarray([1.0, 2.0])).tolist()
+    [6.0, 12.0]
+    """
+    check_callable(f, "hessian_diagonal")
+    selected = Selected((x,), 0, "hessian_diagonal")
+    if len(selected.leaves) != 1 or selected.structures[0].parts is not None:
+        raise TypeError("gradtape.hessian_diagonal: x must be one array; ravel a container into a vector first")
+    (point,) = selected.leaves
+    trace, (g,) = recorded_gradient(f, selected, {}, "hessian_diagonal")
+    if g is None:
+        return zeros_like(point)
+    parts = []
+    for start, stop in chunks(point.size, batch_size, "hessian_diagonal"):
+        with new_level() as level:
+            (seed,) = unit_vectors([point], start, stop, level)
+            (row,) = run(trace, {g._key: seed}, [point._key], consume=False) if g._key in trace.slots else (None,)
+            if row is None:
+                parts.append(tensor(np.zeros(stop - start, point.dtype)))
+                continue
+            flat = reshape(unbatched(row, level, stop - start), (stop - start, point.size))
+        own = flat[np.arange(stop - start), np.arange(start, stop)]
+        parts.append(conj(own) if own.dtype.kind == "c" else own)
+    return reshape(joined(parts), point.shape)  # type: ignore[no-any-return]
+
+
+__all__ = ["hessian", "hessian_diagonal", "hvp", "jacobian", "real"]

@@ -1,0 +1,58 @@
+"""The errors and warnings of gradtape, and how they name the user's own line."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+PACKAGE = str(Path(__file__).resolve().parent)
+
+
+class GradtapeError(Exception):
+    """What all errors of gradtape have in common; each is also one of Python's own kinds."""
+
+
+class LostGradientError(GradtapeError, TypeError):
+    """A recorded Tensor would have become a plain array, and its gradient would have been cut."""
+
+
+class NoRuleError(GradtapeError, TypeError):
+    """A function for which gradtape has no rule was given a Tensor."""
+
+
+class NoDerivativeError(GradtapeError, NotImplementedError):
+    """A derivative that is not implemented, or has no closed form, was asked for."""
+
+
+class UnconnectedGradientWarning(UserWarning):
+    """A gradient is None for a reason that looks like an oversight."""
+
+
+def users_line() -> str:
+    """`file:line` of the innermost frame outside gradtape, or '' if there is none."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith((PACKAGE, "<gradtape")):
+            return f"{filename}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return ""
+
+
+def users_depth() -> int:
+    """The `stacklevel` that makes a warning raised in the caller point at the user's own line."""
+    depth, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, "<gradtape")):
+        depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
+    return depth
+
+
+def warn(message: str, category: type[Warning] = UnconnectedGradientWarning) -> None:
+    """Warn at the user's line."""
+    warnings.warn(message, category, stacklevel=users_depth())
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> ImportError:
+    """The error for an optional dependency that is not installed."""
+    return ImportError(f"{purpose} needs {package}: pip install 'gradtape[{extra}]'")

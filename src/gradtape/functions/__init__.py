@@ -1,0 +1,1 @@
+"""The differentiable functions, one module per chapter of the array API standard."""

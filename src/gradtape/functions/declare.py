@@ -1,0 +1,177 @@
+"""How a function is declared: one line gives the public function and all its derivatives.
+
+    sin = elementwise("sin", lambda x: cos(x), doc="Sine of x, in radians.")
+
+A rule's parameters are what the tape saves: y the result, x (or a, b) the arguments, or a parameter's name.
+Rules are written with gradtape's own functions only, so that they are differentiable again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import hotpath
+from ..primitive import Bilinear, Elementwise, Route, Zero, apply
+from ..tensor import RAW, Tensor, Virtual, concrete, tensor
+
+Function = Callable[..., Any]
+
+#: The primitive behind a public function, by name (operators and NumPy's protocols look here).
+PRIMITIVE_OF: dict[str, Any] = {}
+
+
+def operand(x: Any, function: str = "this function", argument: str = "argument") -> Any:
+    """A Tensor, or what NumPy makes of the value; lists may contain Tensors. Raises TypeError for other objects."""
+    if isinstance(x, Tensor) or type(x) in RAW:
+        return x
+    if isinstance(x, np.generic):
+        return x
+    if isinstance(x, list | tuple):
+        if contains_tensor(x):
+            from .creation import asarray
+
+            return asarray(x)
+        return np.asarray(x)
+    if isinstance(x, np.ndarray) and not isinstance(x, np.ma.MaskedArray):
+        return np.asarray(x)
+    if isinstance(x, range):
+        return np.asarray(x)
+    if x is None or isinstance(x, str) or not hasattr(x, "__array_namespace__"):
+        raise TypeError(
+            f"gradtape.{function}: {argument} is of type {type(x).__name__}, and no array: "
+            "pass a Tensor, a NumPy array, a number, or (nested) lists of them"
+        )
+    return np.asarray(x)
+
+
+def contains_tensor(x: Any) -> bool:
+    """Whether a (nested) list or tuple holds a Tensor."""
+    for part in x:
+        if isinstance(part, Tensor) or (isinstance(part, list | tuple) and contains_tensor(part)):
+            return True
+    return False
+
+
+def _slow(primitive: Any) -> Function:
+    def slow(*arguments: Any) -> Any:
+        names = primitive.arguments
+        return apply(
+            primitive, *[operand(a, primitive.name, names[i]) for i, a in enumerate(arguments)]
+        )
+
+    return slow
+
+
+def _slow_operator(primitive: Any, slow: Function) -> Function:
+    """The slow path of an operator: unknown types get NotImplemented, so that they may answer themselves."""
+
+    def slow_operator(a: Any, b: Any) -> Any:
+        for x in (a, b):
+            if not (isinstance(x, Tensor | np.ndarray | np.generic | list | tuple) or type(x) in RAW):
+                return NotImplemented
+        return slow(a, b)
+
+    return slow_operator
+
+
+def finish(function: Function, name: str, doc: str, module: str = "gradtape") -> Function:
+    """Give a generated function its public name and docstring."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    function.__module__ = module
+    return function
+
+
+DETAILS = (
+    "\n\n    Elementwise; shapes broadcast, NumPy 2 promotion. Given Tensors it returns a Tensor, given plain arrays a "
+    "plain\n    array. Raises TypeError for what is no array."
+)
+
+
+def elementwise(
+    name: str, *slopes: Any, kernel: Function | None = None, singular: bool = False, doc: str = ""
+) -> Function:
+    """A function of each element, from one slope per argument: a number, a function of (x or a, b; y), or a route.
+
+    `kernel`: NumPy's function of that name by default. `singular`: see primitive.Elementwise.
+    """
+    kernel = kernel or getattr(np, name)
+    primitive = PRIMITIVE_OF[name] = Elementwise(name, kernel, slopes, singular=singular)
+    return _public(primitive, doc)
+
+
+def piecewise_constant(name: str, arguments: int = 1, kernel: Function | None = None, doc: str = "") -> Function:
+    """An elementwise function through which no derivative flows."""
+    kernel = kernel or getattr(np, name)
+    names = ("x",) if arguments == 1 else ("a", "b")
+    primitive = PRIMITIVE_OF[name] = Zero(name, kernel, names, batch="align")
+    return _public(primitive, doc)
+
+
+def _public(primitive: Any, doc: str) -> Function:
+    make = hotpath.unary if len(primitive.arguments) == 1 else hotpath.binary
+    return finish(make(primitive, _slow(primitive)), primitive.name, doc + DETAILS)  # type: ignore[operator]
+
+
+def bilinear_function(primitive: Bilinear, slow: Function, name: str, doc: str, unless: str = "") -> Function:
+    """The fast public function of a two-argument bilinear primitive without parameters (`unless`: see hotpath)."""
+    PRIMITIVE_OF[name] = primitive
+    return finish(hotpath.binary(primitive, slow, name, unless=unless), name, doc)
+
+
+def operators(primitive: Any, slow: Function | None = None, unless: str = "") -> tuple[Function, Function]:
+    """The two methods of a binary operator: `a + b` and, with b the Tensor, the reflected one."""
+    slow = _slow_operator(primitive, slow or _slow(primitive))
+    name = "operator_" + primitive.name
+    return (
+        hotpath.binary(primitive, slow, name, unless=unless),
+        hotpath.binary(primitive, slow, "reflected_" + name, reflected=True, unless=unless),
+    )
+
+
+def route(function: Function) -> Route:
+    """Mark a slope that passes cotangents on by selecting, not by multiplying: (g, names...) -> contribution."""
+    return Route(function)
+
+
+def normalized_axes(axis: Any, ndim: int, function: str = "") -> tuple[int, ...]:
+    """Axes as non-negative ints; None means all. Raises ValueError (AxisError) for one out of range."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
+    result = []
+    for a in axes:
+        a = int(a)
+        if not -ndim <= a < ndim:
+            raise np.exceptions.AxisError(a, ndim, f"gradtape.{function}" if function else None)
+        result.append(a % ndim)
+    if len(set(result)) != len(result):
+        raise ValueError(f"gradtape.{function}: the same axis is named twice in {axis}")
+    return tuple(result)
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a Tensor, an array or a number."""
+    shape = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else shape
+
+
+def dtype_of(x: Any) -> np.dtype[Any]:
+    """The dtype of a Tensor, an array or a number."""
+    dtype = getattr(x, "dtype", None)
+    return np.asarray(x).dtype if dtype is None else dtype
+
+
+def is_complex(x: Any) -> bool:
+    """Whether the elements are complex numbers."""
+    dtype = getattr(x, "dtype", None)
+    return isinstance(x, complex) if dtype is None else dtype.kind == "c"
+
+
+__all__ = [
+    "Virtual", "bilinear_function", "concrete", "dtype_of", "elementwise", "finish", "is_complex", "normalized_axes",
+    "operand", "operators", "piecewise_constant", "route", "shape_of", "tensor",
+]  # fmt: skip

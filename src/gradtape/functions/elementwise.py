@@ -1,0 +1,357 @@
+"""Elementwise functions: kernel's name, then the slope in each argument. Check it against a table of derivatives.
+
+Guards are differentiable themselves, differences replace outputs where those saturate, nothing is squared that
+could overflow. `singular` marks functions whose slope may be infinite or undefined somewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from ..arrays import numpy_kernels as kernels
+from ..primitive import FAST, Elementwise, Linear, Zero, apply, scale
+from ..tensor import Tensor
+from .declare import (
+    PRIMITIVE_OF,
+    elementwise,
+    finish,
+    is_complex,
+    operand,
+    piecewise_constant,
+    route,
+)
+
+LN2, LN10 = math.log(2.0), math.log(10.0)
+
+# -- arithmetic --------------------------------------------------------------------------------------------------
+add = elementwise("add", 1, 1, kernel=operator.add, doc="Sum a + b.")
+subtract = elementwise("subtract", 1, -1, kernel=operator.sub, doc="Difference a - b.")
+multiply = elementwise(
+    "multiply", lambda b: b, lambda a: a, kernel=operator.mul, singular=True, doc="Product a b."
+)
+FAST.multiply = multiply
+divide = elementwise(
+    "divide", lambda b: 1.0 / b, lambda b, y: -(y / b), kernel=operator.truediv, singular=True, doc="Quotient a / b."
+)
+negative = elementwise("negative", -1, kernel=operator.neg, doc="Negation -x.")
+positive = elementwise("positive", 1, kernel=operator.pos, doc="x itself.")
+
+
+def power_slope_base(a: Any, b: Any) -> Any:
+    """b a^(b-1), where a factor b == 0 makes 0 of it even at a == 0; so x**2 is right at 0 to every order."""
+    if type(b) is int or type(b) is float:
+        if b == 2:
+            return 2 * a
+        return b if b == 1 or b == 0 else b * a ** (b - 1)
+    return scale(b, power(a, b - 1))
+
+
+def power_slope_exponent(a: Any, b: Any, y: Any) -> Any:
+    """y log a, 0 where a is negative (there the function lives on integer exponents only)."""
+    return scale(y, log(a if is_complex(a) else where(a < 0, 1, a)))
+
+
+power = elementwise(
+    "power", power_slope_base, power_slope_exponent, kernel=operator.pow, singular=True, doc="Power a ** b."
+)
+remainder = elementwise("remainder", 1, lambda a, b: -floor(a / b), kernel=operator.mod, doc="a - b floor(a / b).")
+fmod = elementwise("fmod", 1, lambda a, b: -trunc(a / b), doc="a - b trunc(a / b): the remainder has the sign of a.")
+square = elementwise("square", lambda x: 2 * x, doc="Square of x.")
+sqrt = elementwise("sqrt", lambda y: 0.5 / y, singular=True, doc="Square root of x.")
+cbrt = elementwise("cbrt", lambda y: 1 / (3 * y * y), singular=True, doc="Real cube root of x.")
+reciprocal = elementwise("reciprocal", lambda y: -(y * y), singular=True, doc="Reciprocal 1 / x.")
+fabs = elementwise("fabs", lambda x: sign(x), doc="Absolute value of a real x.")
+hypot = elementwise(
+    "hypot", lambda a, y: ratio(a, y), lambda b, y: ratio(b, y), doc="sqrt(a^2 + b^2) without overflow."
+)
+copysign = elementwise(
+    "copysign", lambda a, b: copysign(1.0, a) * copysign(1.0, b), None, doc="Magnitude of a with the sign of b."
+)
+
+# -- exponentials and logarithms -------------------------------------------------------------------------------
+exp = elementwise("exp", lambda y: y, singular=True, doc="e to the x.")
+expm1 = elementwise("expm1", lambda x: exp(x), singular=True, doc="exp(x) - 1, accurate near 0.")
+log = elementwise("log", lambda x: 1 / x, singular=True, doc="Natural logarithm of x.")
+log1p = elementwise("log1p", lambda x: 1 / (1 + x), singular=True, doc="log(1 + x), accurate near 0.")
+log2 = elementwise("log2", lambda x: 1 / (x * LN2), singular=True, doc="Logarithm of x to base 2.")
+log10 = elementwise("log10", lambda x: 1 / (x * LN10), singular=True, doc="Logarithm of x to base 10.")
+logaddexp = elementwise(
+    "logaddexp",
+    lambda a, b: logistic(log_difference(a, b)),
+    lambda a, b: logistic(log_difference(b, a)),
+    doc="log(exp(a) + exp(b)) without overflow.",
+)
+logaddexp2 = elementwise(
+    "logaddexp2",
+    lambda a, b: logistic(log_difference(a, b) * LN2),
+    lambda a, b: logistic(log_difference(b, a) * LN2),
+    doc="log2(2**a + 2**b) without overflow.",
+)
+logistic = elementwise(
+    "logistic", lambda x, y: y * logistic(-x), kernel=kernels.logistic, doc="1 / (1 + exp(-x)), also called expit."
+)
+
+_EXP2 = Elementwise("exp2", kernels.exp2_times, (lambda x, order: exp2_derivative(x, order + 1),), singular=True)
+
+
+def exp2_derivative(x: Any, order: int) -> Any:
+    """The derivative of that order of 2**x; finite where 2**x itself overflows but the derivative does not."""
+    return apply(_EXP2, x, order=order)
+
+
+def exp2(x: Any, /) -> Any:
+    """2 to the x. Elementwise; raises TypeError for what is no array."""
+    return exp2_derivative(operand(x, "exp2", "x"), 0)
+
+
+def log_difference(a: Any, b: Any) -> Any:
+    """a - b, and 0 where both are the same infinity."""
+    return where((a == b) & isinf(a), 0.0, a - b)
+
+
+# -- trigonometric and hyperbolic ------------------------------------------------------------------------------
+sin = elementwise("sin", lambda x: cos(x), doc="Sine of x, in radians.")
+cos = elementwise("cos", lambda x: -sin(x), doc="Cosine of x, in radians.")
+tan = elementwise("tan", lambda y: 1 + y * y, doc="Tangent of x, in radians.")
+asin = elementwise(
+    "asin", lambda x: 1 / (sqrt(1 - x) * sqrt(1 + x)), kernel=np.arcsin, singular=True, doc="Inverse sine, in radians."
+)
+acos = elementwise(
+    "acos", lambda x: -1 / (sqrt(1 - x) * sqrt(1 + x)), kernel=np.arccos, singular=True,
+    doc="Inverse cosine, in radians.",
+)  # fmt: skip
+atan = elementwise("atan", lambda x: 1 / (1 + x * x), kernel=np.arctan, doc="Inverse tangent, in radians.")
+atan2 = elementwise(  # no squares: they overflow
+    "atan2",
+    lambda a, b: ratio(ratio(b, hypot(a, b)), hypot(a, b)),
+    lambda a, b: -ratio(ratio(a, hypot(a, b)), hypot(a, b)),
+    kernel=np.arctan2,
+    doc="Angle of the point (b, a), in radians.",
+)
+sinh = elementwise("sinh", lambda x: cosh(x), singular=True, doc="Hyperbolic sine.")
+cosh = elementwise("cosh", lambda x: sinh(x), singular=True, doc="Hyperbolic cosine.")
+tanh = elementwise("tanh", lambda x: sech_squared(x), doc="Hyperbolic tangent.")
+sech_squared = elementwise(  # not 1 - y * y: that loses the tail
+    "sech_squared", lambda x, y: -2 * y * tanh(x), kernel=kernels.sech_squared, doc="1 / cosh(x)^2."
+)
+asinh = elementwise(
+    "asinh", lambda x: reciprocal_hypot(x), kernel=np.arcsinh, doc="Inverse hyperbolic sine."
+)
+acosh = elementwise(
+    "acosh", lambda x: 1 / (sqrt(x - 1) * sqrt(x + 1)), kernel=np.arccosh, singular=True,
+    doc="Inverse hyperbolic cosine.",
+)  # fmt: skip
+atanh = elementwise(
+    "atanh", lambda x: 1 / ((1 - x) * (1 + x)), kernel=np.arctanh, singular=True, doc="Inverse hyperbolic tangent."
+)
+deg2rad = elementwise("deg2rad", math.pi / 180, doc="Degrees to radians.")
+rad2deg = elementwise("rad2deg", 180 / math.pi, doc="Radians to degrees.")
+
+
+def reciprocal_hypot(x: Any) -> Any:
+    """1 / sqrt(1 + x^2), for real x without a square."""
+    return 1 / (sqrt(1 + x * x) if is_complex(x) else hypot(1.0, x))
+
+
+# -- selecting ---------------------------------------------------------------------------------------------------
+_WHERE = Elementwise(
+    "where",
+    kernels.where,
+    (None, route(lambda g, c: where(c, g, 0)), route(lambda g, c: where(c, 0, g))),
+    arguments=("c", "a", "b"),
+)
+
+
+def where(condition: Any, x1: Any, x2: Any, /) -> Any:
+    """x1 where the condition holds, else x2; the branch not taken gets no gradient, whatever is in it.
+
+    Shapes broadcast. Raises TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> float(gt.grad(lambda x: gt.where(x > 0, gt.sqrt(x), 0.0))(-1.0))
+    0.0
+    """
+    return apply(
+        _WHERE, operand(condition, "where", "condition"), operand(x1, "where", "x1"), operand(x2, "where", "x2")
+    )
+
+
+def ratio(a: Any, b: Any) -> Any:
+    """a / b, and 0 where b is 0: a direction, with the origin's taken as 0."""
+    zero = b == 0
+    return where(zero, 0, a / where(zero, 1, b))
+
+
+def _share(g: Any, wins: Any, ties: Any) -> Any:
+    return where(wins, g, where(ties, 0.5 * g, 0))
+
+
+maximum = elementwise(
+    "maximum",
+    route(lambda g, a, b: _share(g, (a > b) | (a != a), a == b)),
+    route(lambda g, a, b: _share(g, (b > a) | (b != b), a == b)),
+    doc="The larger of a and b; at a tie each gets half of the gradient.",
+)
+minimum = elementwise(
+    "minimum",
+    route(lambda g, a, b: _share(g, (a < b) | (a != a), a == b)),
+    route(lambda g, a, b: _share(g, (b < a) | (b != b), a == b)),
+    doc="The smaller of a and b; at a tie each gets half of the gradient.",
+)
+fmax = elementwise(
+    "fmax",
+    route(lambda g, a, b: _share(g, (a > b) | (b != b), a == b)),
+    route(lambda g, a, b: _share(g, (b > a) | (a != a), a == b)),
+    doc="The larger of a and b, ignoring NaN.",
+)
+fmin = elementwise(
+    "fmin",
+    route(lambda g, a, b: _share(g, (a < b) | (b != b), a == b)),
+    route(lambda g, a, b: _share(g, (b < a) | (a != a), a == b)),
+    doc="The smaller of a and b, ignoring NaN.",
+)
+_CLIP = Elementwise(
+    "clip",
+    kernels.clip,
+    (
+        route(lambda g, x, low, high: where((x >= low) & (x <= high), g, 0)),
+        route(lambda g, x, low, high: where((x < low) & (low <= high), g, 0)),
+        route(lambda g, x, low, high: where(x > high, g, 0)),
+    ),
+    arguments=("x", "low", "high"),
+)
+
+
+def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
+    """x limited to the interval [min, max]; a bound itself still passes the gradient to x.
+
+    Shapes broadcast; None means no bound; the dtype is x's where the bounds are numbers.
+
+    >>> import gradtape as gt
+    >>> float(gt.clip(5.0, 0.0, 1.0))
+    1.0
+    """
+    low = -math.inf if min is None else operand(min, "clip", "min")
+    high = math.inf if max is None else operand(max, "clip", "max")
+    x = operand(x, "clip", "x")
+    if min is None and max is None:
+        return positive(x)
+    if getattr(getattr(x, "dtype", None), "kind", "f") in "iub":  # no infinite bounds among integers
+        low = low if min is not None else np.iinfo(x.dtype).min
+        high = high if max is not None else np.iinfo(x.dtype).max
+    return apply(_CLIP, x, low, high)
+
+
+# -- complex numbers ---------------------------------------------------------------------------------------------
+_REAL = Linear("real", np.real, lambda g, x: g, batch="align")
+_IMAG = Linear("imag", np.imag, lambda g, x: g * -1j, batch="align")
+_CONJ = Linear("conj", np.conj, lambda g, x: conj(g), batch="align")
+_COMPLEX = Linear(
+    "complex", kernels.complex_of, lambda g, i, specs, saved: real(g) if i == 0 else -imag(g), batch="align",
+    arguments=("a", "b"),
+)  # fmt: skip
+_ABS = elementwise("abs", lambda x: sign(x), doc="")
+_SIGN = piecewise_constant("sign", doc="")
+
+
+def real(x: Any, /) -> Any:
+    """Real part of x; x itself if it is real."""
+    x = operand(x, "real", "x")
+    return apply(_REAL, x) if is_complex(x) else positive(x)
+
+
+def imag(x: Any, /) -> Any:
+    """Imaginary part of x; zeros if it is real."""
+    x = operand(x, "imag", "x")
+    return apply(_IMAG, x) if is_complex(x) else floor(x) * 0
+
+
+def conj(x: Any, /) -> Any:
+    """Complex conjugate of x; x itself if it is real."""
+    x = operand(x, "conj", "x")
+    return apply(_CONJ, x) if is_complex(x) else positive(x)
+
+
+def complex(real: Any, imag: Any) -> Any:
+    """The complex numbers real + i imag, from two real arrays whose shapes broadcast."""
+    return apply(_COMPLEX, operand(real, "complex", "real"), operand(imag, "complex", "imag"))
+
+
+def abs(x: Any, /) -> Any:
+    """Absolute value of x (of a complex x: its modulus); the slope at 0 is 0.
+
+    >>> import gradtape as gt
+    >>> float(gt.abs(3 + 4j))
+    5.0
+    """
+    if is_complex(x):
+        return hypot(real(x), imag(x))
+    return _ABS(x)
+
+
+def angle(x: Any, /) -> Any:
+    """Argument of a complex x, in radians."""
+    x = operand(x, "angle", "x")
+    return atan2(imag(x), real(x)) if is_complex(x) else where(x < 0, math.pi, 0.0 * floor(x))
+
+
+def sign(x: Any, /) -> Any:
+    """-1, 0 or 1 by the sign of x; z / |z| for complex z."""
+    return ratio(x, abs(x)) if is_complex(x) else _SIGN(x)
+
+
+# -- piecewise constant ------------------------------------------------------------------------------------------
+floor = piecewise_constant("floor", doc="Largest integer not above x.")
+ceil = piecewise_constant("ceil", doc="Smallest integer not below x.")
+trunc = piecewise_constant("trunc", doc="x rounded towards 0.")
+rint = piecewise_constant("rint", doc="x rounded to the nearest even integer.")
+floor_divide = piecewise_constant("floor_divide", 2, operator.floordiv, doc="floor(a / b).")
+signbit = piecewise_constant("signbit", doc="Whether the sign bit of x is set.")
+isfinite = piecewise_constant("isfinite", doc="Whether x is finite.")
+isinf = piecewise_constant("isinf", doc="Whether x is infinite.")
+isnan = piecewise_constant("isnan", doc="Whether x is NaN.")
+nextafter = piecewise_constant("nextafter", 2, doc="The number after a in the direction of b.")
+heaviside = piecewise_constant("heaviside", 2, doc="0 for a < 0, b for a == 0, 1 for a > 0.")
+equal = piecewise_constant("equal", 2, operator.eq, doc="a == b.")
+not_equal = piecewise_constant("not_equal", 2, operator.ne, doc="a != b.")
+less = piecewise_constant("less", 2, operator.lt, doc="a < b.")
+less_equal = piecewise_constant("less_equal", 2, operator.le, doc="a <= b.")
+greater = piecewise_constant("greater", 2, operator.gt, doc="a > b.")
+greater_equal = piecewise_constant("greater_equal", 2, operator.ge, doc="a >= b.")
+logical_and = piecewise_constant("logical_and", 2, doc="Whether both a and b are true.")
+logical_or = piecewise_constant("logical_or", 2, doc="Whether a or b is true.")
+logical_xor = piecewise_constant("logical_xor", 2, doc="Whether just one of a and b is true.")
+logical_not = piecewise_constant("logical_not", doc="Whether x is false.")
+bitwise_and = piecewise_constant("bitwise_and", 2, operator.and_, doc="a & b, bit by bit.")
+bitwise_or = piecewise_constant("bitwise_or", 2, operator.or_, doc="a | b, bit by bit.")
+bitwise_xor = piecewise_constant("bitwise_xor", 2, operator.xor, doc="a ^ b, bit by bit.")
+bitwise_left_shift = piecewise_constant("bitwise_left_shift", 2, operator.lshift, doc="a << b.")
+bitwise_right_shift = piecewise_constant("bitwise_right_shift", 2, operator.rshift, doc="a >> b.")
+bitwise_invert = piecewise_constant("bitwise_invert", kernel=operator.invert, doc="~x, bit by bit.")
+_ROUND = Zero("round", np.round, ("x",), batch="align")
+_STOP = Zero("stop_gradient", kernels.identity, ("x",), batch="align")
+
+
+def round(x: Any, /, decimals: int = 0) -> Any:
+    """x rounded to that many decimals (halves to even); its slope is 0."""
+    return apply(_ROUND, operand(x, "round", "x"), decimals=decimals)
+
+
+def stop_gradient(x: Any) -> Any:
+    """The value of x as a constant: every derivative takes it as fixed. Containers are mapped over.
+
+    >>> import gradtape as gt
+    >>> float(gt.grad(lambda x: x * gt.stop_gradient(x))(3.0))
+    3.0
+    """
+    from ..nest import map_leaves
+
+    return map_leaves(lambda leaf: apply(_STOP, leaf) if isinstance(leaf, Tensor) else leaf, x)
+
+
+finish(abs, "abs", abs.__doc__ or "")
+__all__ = ["PRIMITIVE_OF", "scale"]

@@ -1,0 +1,302 @@
+"""The fast functions of one- and two-argument primitives, written out for each primitive when it is declared.
+
+Every operation of a user's program passes through one of these. They do what primitive.apply does, without
+loops, lists and dictionaries: the class of an argument is looked at once, what the rules save is written
+into the record directly. docs/performance.md says where each part of a microsecond goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .arrays import numpy_kernels as kernels
+from .context import active, next_key
+from .primitive import FAST, SCALE, Bilinear, Elementwise, Primitive, Route, Rule, Zero, apply
+from .tensor import RAW, Tensor, Variable, VirtualTensor, ndarray, new, tensor, touch
+
+#: Argument of a record that is not tracked; None means tracked and of the result's own shape and dtype.
+SKIP = False
+ARRAYS = frozenset([ndarray])
+
+HANDLE = """\
+    t = new(Tensor)
+    t._data = y
+"""
+
+UNARY = """\
+def {name}(x, /):
+    kind = type(x)
+    if kind is not Tensor:
+        if kind is Variable:
+            touch(x)
+        elif kind in RAW:
+            return kernel(x)
+        else:
+            return slow(x)
+    d = x._data
+    y = kernel(d)
+{handle}\
+    observers = active()
+    if observers:
+        k = x._key
+        key = 0
+        for observer in observers:
+            slots = observer.slots
+            if k in slots:
+                if not key:
+                    key = next_key()
+                slots[key] = (primitive, key, k, {save}, {spec})
+        t._key = key
+    else:
+        t._key = 0
+    return t
+"""
+
+BINARY_HEAD = """\
+def {name}({first}, {second}, /):
+    kind_a = type(a)
+    kind_b = type(b)
+    if kind_a is Variable:
+        touch(a)
+        kind_a = Tensor
+    if kind_b is Variable:
+        touch(b)
+        kind_b = Tensor
+    if kind_a is Tensor:
+        da = a._data
+        ka = a._key
+        if kind_b is Tensor:
+            db = b._data
+            kb = b._key
+        elif kind_b in RAW:
+            db = b
+            kb = 0
+        else:
+            return slow(a, b)
+    elif kind_b is Tensor and kind_a in RAW:
+        da = a
+        ka = 0
+        db = b._data
+        kb = b._key
+    else:
+        return slow(a, b)
+{divert}\
+    y = kernel(da, db)
+{handle}\
+"""
+
+BINARY_RECORD = """\
+    observers = active()
+    if observers:
+        key = 0
+        for observer in observers:
+            slots = observer.slots
+            if ka in slots:
+                if not key:
+                    key = next_key()
+                slots[key] = (
+                    primitive, key,
+                    ka, {save_a}, {spec_a},
+                    kb, *(({save_b}, {spec_b}) if kb in slots else UNTRACKED),
+                )
+            elif kb in slots:
+                if not key:
+                    key = next_key()
+                slots[key] = (primitive, key, ka, None, SKIP, kb, {save_b}, {spec_b})
+        t._key = key
+    else:
+        t._key = 0
+    return t
+"""
+
+SAME = "None if d{0}.__class__ is y.__class__ is float64 or d{0}.shape == y.shape and d{0}.dtype is y.dtype else (d{0}.shape, d{0}.dtype)"
+
+
+def compile_function(source: str, name: str, bindings: dict[str, Any]) -> Callable[..., Any]:
+    """The function that the template defines; its source shows in tracebacks as <gradtape NAME>."""
+    import linecache
+
+    filename = f"<gradtape {name}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    scope = dict(bindings)
+    exec(compile(source, filename, "exec"), scope)  # our own template, never a user's text
+    return scope[name]  # type: ignore[no-any-return]
+
+
+def saved(names: Sequence[str], where: dict[str, str]) -> str:
+    """The expression for what a record keeps: nothing, one value, or a tuple of values in the rule's order."""
+    parts = [where[name] for name in names]
+    if not parts:
+        return "None"
+    return parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+
+
+def bindings(primitive: Primitive, slow: Callable[..., Any]) -> dict[str, Any]:
+    """What the templates mention."""
+    import numpy as np
+
+    return {
+        "primitive": primitive,
+        "kernel": primitive.kernel,
+        "slow": slow,
+        "active": active,
+        "next_key": next_key,
+        "touch": touch,
+        "new": new,
+        "Tensor": Tensor,
+        "Variable": Variable,
+        "RAW": RAW,
+        "SKIP": SKIP,
+        "UNTRACKED": (None, SKIP),
+        "float64": np.float64,
+    }
+
+
+# -- what the sweep needs of such a primitive -----------------------------------------------------------------------
+Pull = Callable[[Any, Any], Any]
+
+
+def link(primitive: Any) -> None:
+    """Make the closures by which the sweep pulls back through records of this primitive.
+
+    `raw_pulls[i](g, saved)` on raw arrays, `pulls[i](g, saved)` on Tensors; None hands g on as it is.
+    `lifts[i](saved, ka, kb, key)` makes Tensors of what was saved (for one argument: ka its key).
+    """
+    if isinstance(primitive, Elementwise):
+        primitive.pulls = tuple([make_pull(slope, primitive.singular) for slope in primitive.slopes])
+        primitive.raw_pulls = tuple([make_raw_pull(slope, primitive.singular) for slope in primitive.slopes])
+    else:
+        primitive.raw_pulls = primitive.transposes
+        primitive.pulls = tuple([_on_tensors(transpose) for transpose in primitive.transposes])
+    primitive.lifts = tuple([make_lift(names) for names in primitive.names])
+
+
+def _on_tensors(transpose: Pull) -> Pull:
+    return lambda g, s: transpose(g if isinstance(g, Tensor) else tensor(g), s)
+
+
+def make_pull(slope: Any, singular: bool) -> Pull | None:
+    """The pullback (cotangent, saved) -> contribution of one slope, on Tensors."""
+    if slope is None:
+        return lambda g, s: None
+    multiply = (lambda g, d: FAST.scale(g, d)) if singular else (lambda g, d: FAST.multiply(g, d))
+    if not isinstance(slope, Rule):
+        return None if slope == 1 else (lambda g, s: -g) if slope == -1 else (lambda g, s: multiply(g, slope))
+    function, names = slope.function, slope.names
+    if isinstance(slope, Route):
+        return function if len(names) == 1 else lambda g, s: function(g, *s)
+    if len(names) == 1:
+        return multiply if is_identity(function) else lambda g, s: multiply(g, function(s))
+    return lambda g, s: multiply(g, function(*(s or ())))
+
+
+def make_raw_pull(slope: Any, singular: bool) -> Pull | None:
+    """The same on raw arrays, where large arrays that nobody else holds are written over."""
+    if slope is None or isinstance(slope, Route):
+        return make_pull(slope, singular)
+    if not isinstance(slope, Rule):
+        return None if slope == 1 else (lambda g, s: kernels.negate(g)) if slope == -1 else (lambda g, s: g * slope)
+    function, names = slope.function, slope.names
+    if len(names) == 1:
+        if is_identity(function):
+            return kernels.scale_over if singular else kernels.times_over
+        if singular:
+            return lambda g, s: kernels.scale(g, function(s))
+        return lambda g, s: kernels.times(g, function(s))
+    multiply = kernels.scale if singular else kernels.times
+    return lambda g, s: multiply(g, function(*(s or ())))
+
+
+def is_identity(function: Callable[[Any], Any]) -> bool:
+    """Whether a slope is just the thing saved (`lambda y: y`)."""
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_code == (lambda y: y).__code__.co_code
+
+
+def make_lift(names: Sequence[str]) -> Callable[[Any, int, int, int], Any]:
+    """How what a record saved under these names becomes Tensors under their keys."""
+    if not names:
+        return lambda s, ka, kb, key: None
+    if len(names) == 1:
+        (name,) = names
+        if name == "y":
+            return lambda s, ka, kb, key: lift(s, key)
+        if name == "b":
+            return lambda s, ka, kb, key: lift(s, kb)
+        return lambda s, ka, kb, key: lift(s, ka)
+    which = [{"x": 0, "a": 0, "b": 1, "y": 2}[name] for name in names]
+
+    def lift_all(s: Any, ka: int, kb: int, key: int) -> Any:
+        keys = (ka, kb, key)
+        return tuple([lift(value, keys[i]) for value, i in zip(s, which, strict=True)])
+
+    return lift_all
+
+
+def lift(data: Any, key: int) -> Any:
+    """A saved value as a Tensor under its key, so that observers recognise it; a constant array stays as it is."""
+    if data.__class__ in RAW:
+        if not key:
+            return data
+        handle = new(Tensor)
+    else:
+        handle = new(VirtualTensor)
+    handle._data = data
+    handle._key = key
+    return handle
+
+
+# -- the functions -------------------------------------------------------------------------------------------------
+def unary(primitive: Primitive, slow: Callable[[Any], Any], name: str | None = None) -> Callable[[Any], Any]:
+    """The fast function of a one-argument elementwise primitive; `slow` serves all but Tensors and raw arrays."""
+    name = name or primitive.name
+    if not isinstance(primitive, Zero):
+        link(primitive)
+    if isinstance(primitive, Zero):
+        head = UNARY.format(name=name, handle=HANDLE, save="", spec="").split("    observers =")[0]
+        source = head + "    t._key = 0\n    return t\n"
+    else:
+        assert isinstance(primitive, Elementwise)
+        save = saved(primitive.names[0], {"x": "d", "y": "y"})
+        source = UNARY.format(name=name, handle=HANDLE, save=save, spec="None")
+    return compile_function(source, name, bindings(primitive, slow))
+
+
+def binary(
+    primitive: Primitive,
+    slow: Callable[[Any, Any], Any],
+    name: str | None = None,
+    reflected: bool = False,
+    unless: str = "",
+) -> Callable[[Any, Any], Any]:
+    """The fast function of a two-argument primitive without parameters; `reflected`: called as (b, a).
+
+    `unless`: a condition on the arrays da and db under which the slow path serves after all.
+    """
+    name = name or primitive.name
+    first, second = ("b", "a") if reflected else ("a", "b")
+    divert = f"    if {unless}:\n        return slow(a, b)\n" if unless else ""
+    head = BINARY_HEAD.format(name=name, first=first, second=second, handle=HANDLE, divert=divert)
+    if isinstance(primitive, Zero):
+        source = head + "    t._key = 0\n    return t\n"
+    else:
+        assert isinstance(primitive, Elementwise | Bilinear)
+        link(primitive)
+        where = {"a": "da", "b": "db", "y": "y"}
+        spec = "(d{0}.shape, d{0}.dtype)" if isinstance(primitive, Bilinear) else SAME
+        source = head + BINARY_RECORD.format(
+            save_a=saved(primitive.names[0], where),
+            save_b=saved(primitive.names[1], where),
+            spec_a=spec.format("a"),
+            spec_b=spec.format("b"),
+        )
+    scope = bindings(primitive, slow)
+    if isinstance(primitive, Bilinear):  # products of arrays take no bare numbers
+        scope["RAW"] = ARRAYS
+    return compile_function(source, name, scope)
+
+
+FAST.scale = binary(SCALE, lambda g, d: apply(SCALE, g, d))
+
+__all__ = ["SKIP", "apply", "binary", "unary"]

@@ -1,0 +1,93 @@
+"""Nested containers: tuples, lists, dicts, named tuples and dataclasses of leaves.
+
+A structure is flattened once into its leaves and a `Structure`, which rebuilds it from other leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+Rebuild = Callable[[list[Any]], Any]
+
+
+def children(node: Any) -> tuple[Sequence[Any], Rebuild] | None:
+    """The parts of a container and how to put others in their place; None for a leaf."""
+    kind = type(node)
+    if kind is list:
+        return node, list
+    if isinstance(node, tuple):
+        if hasattr(node, "_fields"):
+            return node, lambda parts: kind(*parts)
+        return node, tuple
+    if isinstance(node, dict):
+        keys = list(node)
+        values = [node[key] for key in keys]
+        if hasattr(node, "default_factory"):
+            return values, lambda parts: kind(node.default_factory, zip(keys, parts, strict=True))
+        return values, lambda parts: kind(zip(keys, parts, strict=True))
+    if isinstance(node, list):
+        return node, lambda parts: kind(parts)
+    if hasattr(kind, "__dataclass_fields__") and not isinstance(node, type):
+        import dataclasses
+
+        names = [field.name for field in dataclasses.fields(node) if field.init]
+        return [getattr(node, name) for name in names], lambda parts: dataclasses.replace(
+            node, **dict(zip(names, parts, strict=True))
+        )
+    return None
+
+
+class Structure:
+    """The shape of a container without its leaves. `None` counts as an empty container, as in JAX."""
+
+    __slots__ = ("parts", "rebuild", "size")
+
+    def __init__(self, parts: tuple[Structure, ...] | None, rebuild: Rebuild | None, size: int):
+        self.parts, self.rebuild, self.size = parts, rebuild, size
+
+    def unflatten(self, leaves: Iterable[Any]) -> Any:
+        """The container with these leaves in order."""
+        return self._build(iter(leaves))
+
+    def _build(self, leaves: Iterator[Any]) -> Any:
+        if self.parts is None:
+            return next(leaves)
+        assert self.rebuild is not None
+        return self.rebuild([part._build(leaves) for part in self.parts])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self.parts == other.parts
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+LEAF = Structure(None, None, 1)
+
+
+def flatten(node: Any, none_is_leaf: bool = False) -> tuple[list[Any], Structure]:
+    """Leaves in order, and the structure that rebuilds the container from leaves.
+
+    >>> leaves, structure = flatten({"a": (1, 2), "b": [3]})
+    >>> leaves, structure.unflatten([x * 10 for x in leaves])
+    ([1, 2, 3], {'a': (10, 20), 'b': [30]})
+    """
+    if node is None and not none_is_leaf:
+        return [], Structure((), lambda parts: None, 0)
+    found = children(node)
+    if found is None:
+        return [node], LEAF
+    leaves: list[Any] = []
+    structures = []
+    for child in found[0]:
+        below, structure = flatten(child, none_is_leaf)
+        leaves += below
+        structures.append(structure)
+    return leaves, Structure(tuple(structures), found[1], len(leaves))
+
+
+def map_leaves(function: Callable[..., Any], node: Any, *others: Any) -> Any:
+    """The container with `function` applied to every leaf (and the leaves of the others, of equal structure)."""
+    leaves, structure = flatten(node)
+    rest = [flatten(other)[0] for other in others]
+    return structure.unflatten([function(*group) for group in zip(leaves, *rest, strict=True)])

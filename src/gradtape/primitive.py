@@ -1,0 +1,404 @@
+"""Primitive: a function that gradtape knows how to differentiate, and apply(), the door every operation goes through.
+
+A primitive is one short declaration; its kind gives every mode of differentiation. Here is only what a
+declaration says; what follows from it for a mode is written where the mode is: sweep.py (reverse),
+virtual/dual.py (forward), virtual/batched.py (vmap).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .arrays import numpy_kernels as kernels
+from .context import ACTIVE, active, next_key
+from .tensor import Tensor, Variable, Virtual, VirtualTensor, tensor, touch, tracked
+
+ndarray = np.ndarray
+new = object.__new__
+
+
+class Spec(NamedTuple):
+    """What is known of an argument whose value is not kept: a linear function's transpose needs no more."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+class Rule:
+    """A rule and the names it wants: its parameters are what the tape saves."""
+
+    __slots__ = ("function", "names")
+
+    def __init__(self, function: Callable[..., Any], skip: int = 0):
+        self.function = function
+        self.names = tuple(signature(function).parameters)[skip:]
+
+    def __call__(self, *given: Any, env: dict[str, Any]) -> Any:
+        return self.function(*given, *[env[name] for name in self.names])
+
+
+class Route(Rule):
+    """A rule of a selecting function: how it passes a cotangent (or a tangent) on, without multiplying."""
+
+    def __init__(self, function: Callable[..., Any]):
+        super().__init__(function, skip=1)
+
+
+REGISTRY: dict[str, Primitive] = {}
+
+
+class Primitive:
+    """A declared function: `name`, `kernel`, the names of its array `arguments`, and how it is batched.
+
+    `batch`: "align" (elementwise), a `Core`, an `Axes`, or a function (size, values, flags, **parameters).
+    `saves[i]`: names of what argument i's pullback needs, out of the arguments and y.
+    """
+
+    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "kernels", "exact_axes")
+    differentiable: tuple[int, ...]
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        arguments: Sequence[str],
+        batch: Any = None,
+        saves: Sequence[Sequence[str]] = (),
+        register: bool = True,
+    ):
+        self.name, self.kernel, self.arguments, self.batch = name, kernel, tuple(arguments), batch
+        self.saves = tuple(frozenset(names) for names in saves)
+        self.outputs, self.fallible = 1, False
+        self.kernels: dict[type, Callable[..., Any]] = {}
+        if register:
+            assert name not in REGISTRY, f"two primitives are called {name}"
+            REGISTRY[name] = self
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__.lower()} primitive {self.name}>"
+
+    def needed(self, index: int) -> frozenset[str]:
+        """Names of what the pullback to argument `index` needs."""
+        return self.saves[index] if index < len(self.saves) else frozenset()
+
+    def environment(self, y: Any, arguments: Sequence[Any], parameters: dict[str, Any]) -> dict[str, Any]:
+        """The names that rules may mention."""
+        env = dict(zip(self.arguments, arguments, strict=False))
+        env["y"] = y
+        env.update(parameters)
+        return env
+
+
+class Zero(Primitive):
+    """A piecewise constant function: nothing flows through it."""
+
+    __slots__ = ()
+
+
+class Elementwise(Primitive):
+    """A function of each element, with one slope per argument: a constant, a Rule, or a Route.
+
+    `singular`: slopes may be infinite or NaN where the function is finite or unselected, so that a zero
+    cotangent has to absorb them.
+    """
+
+    __slots__ = ("slopes", "names", "singular", "pulls", "raw_pulls", "lifts")
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        slopes: Sequence[Any],
+        arguments: Sequence[str] | None = None,
+        singular: bool = False,
+        register: bool = True,
+    ):
+        if arguments is None:
+            arguments = ("x",) if len(slopes) == 1 else ("a", "b", "c")[: len(slopes)]
+        self.singular = singular
+        self.slopes = tuple(Rule(s) if callable(s) and not isinstance(s, Rule) else s for s in slopes)
+        saves = [s.names if isinstance(s, Rule) else () for s in self.slopes]
+        super().__init__(name, kernel, arguments, "align", saves, register)
+        self.names = tuple(saves)
+
+
+class Linear(Primitive):
+    """A function linear in its arguments taken together (those in `linear`, all by default).
+
+    `transpose(g, x, **parameters)` with x the argument's Spec; for several arguments
+    `transpose(g, index, specs, arguments, **parameters)`, where constant arguments (indices, masks) are values.
+    `accumulate(total, g, **parameters)` adds the transpose into an array in place (reindexing functions).
+    """
+
+    __slots__ = ("transpose", "linear", "accumulate", "variadic")
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        transpose: Callable[..., Any],
+        batch: Any,
+        arguments: Sequence[str] = ("x",),
+        linear: Sequence[int] | None = None,
+        accumulate: Callable[..., Any] | None = None,
+    ):
+        super().__init__(name, kernel, arguments, batch)
+        self.transpose, self.accumulate = transpose, accumulate
+        self.linear = None if linear is None else tuple(linear)
+        self.variadic = len(self.arguments) != 1 or self.arguments == ("*",)
+
+    def is_linear_in(self, index: int) -> bool:
+        """Whether argument `index` is one of those it is linear in."""
+        return self.linear is None or index in self.linear
+
+    def needed(self, index: int) -> frozenset[str]:
+        return self.constants if self.is_linear_in(index) else frozenset()
+
+    @property
+    def constants(self) -> frozenset[str]:
+        """The arguments that are no subject of linearity: indices, masks."""
+        if self.linear is None:
+            return frozenset()
+        return frozenset(name for i, name in enumerate(self.arguments) if i not in self.linear)
+
+
+class Bilinear(Primitive):
+    """A function linear in each of a and b, with its two transposes (g, b, **parameters), (g, a, **parameters).
+
+    A transpose with an argument `spec` is given the Spec of its own argument too (as a keyword).
+    """
+
+    __slots__ = ("transposes", "names", "takes_spec", "pulls", "raw_pulls", "lifts")
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        transpose_a: Callable[..., Any],
+        transpose_b: Callable[..., Any],
+        batch: Any,
+    ):
+        super().__init__(name, kernel, ("a", "b"), batch, (("b",), ("a",)))
+        self.transposes = (transpose_a, transpose_b)
+        self.takes_spec = tuple("spec" in signature(t).parameters for t in self.transposes)
+        self.names = (("b",), ("a",))
+
+
+class General(Primitive):
+    """Everything else: per argument a vjp (g, names...) and/or a jvp (dx, names...); what is missing is derived.
+
+    A rule names what it needs of the arguments, y (a tuple where there are several `outputs`) and parameters.
+    A joint rule serves all arguments at once: joint_vjp(g, y, *arguments) gives a cotangent (or None) for each,
+    joint_jvp(tangents, y, *arguments) the tangent of y; a tangent None is zero. Both save everything.
+    """
+
+    __slots__ = ("vjps", "jvps", "joint_vjp", "joint_jvp")
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        arguments: Sequence[str] = ("x",),
+        vjp: Any = (),
+        jvp: Any = (),
+        batch: Any = None,
+        outputs: int = 1,
+        register: bool = True,
+        joint_vjp: Callable[..., Any] | None = None,
+        joint_jvp: Callable[..., Any] | None = None,
+    ):
+        self.joint_vjp, self.joint_jvp = joint_vjp, joint_jvp
+        as_rules = lambda rules: tuple(
+            None if r is None else r if isinstance(r, Rule) else Rule(r, skip=1)
+            for r in (rules if isinstance(rules, tuple | list) else (rules,))
+        )
+        self.vjps, self.jvps = as_rules(vjp), as_rules(jvp)
+        count = max(len(self.vjps), len(self.jvps))
+        self.vjps += (None,) * (count - len(self.vjps))
+        self.jvps += (None,) * (count - len(self.jvps))
+        known = {*arguments, "y"}
+        saves = [
+            [n for n in (v or j).names if n in known] if (v or j) else []
+            for v, j in zip(self.vjps, self.jvps, strict=True)
+        ]
+        if joint_vjp is not None or joint_jvp is not None:
+            saves = [known] * len(arguments)
+        super().__init__(name, kernel, arguments, batch, saves, register)
+        self.outputs, self.fallible = outputs, True
+
+
+class Core(NamedTuple):
+    """Batching of functions whose kernels take leading batch axes: how many trailing axes each argument's core has."""
+
+    axes: tuple[int, ...]
+
+
+class Axes(NamedTuple):
+    """Batching of one-argument functions by shifting axis parameters (non-negative ints or tuples of them)."""
+
+    names: tuple[str, ...]
+
+
+def scale(g: Any, d: Any) -> Any:
+    """Cotangent times slope, where a zero cotangent absorbs an infinite or undefined slope (0 * inf = 0)."""
+    if isinstance(g, Tensor) or isinstance(d, Tensor):
+        return FAST.scale(g, d)
+    return kernels.scale(g, d)
+
+
+class FAST:
+    """The fast functions of products, put here by hotpath when they have been made."""
+
+    scale: Callable[[Any, Any], Any]
+    multiply: Callable[[Any, Any], Any]
+
+
+# -- the door ----------------------------------------------------------------------------------------------------
+def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
+    """The primitive's value: a Tensor (or a tuple of them) if any argument is one, else what the kernel gives.
+
+    Decides the level, finds the kernel, leaves a record with every observer that follows an argument.
+    """
+    data = []
+    keys = []
+    any_tensor = False
+    for argument in arguments:
+        kind = type(argument)
+        if kind is Tensor:
+            any_tensor = True
+        elif kind is Variable:
+            touch(argument)
+            any_tensor = True
+        elif kind is VirtualTensor:
+            return apply_virtual(primitive, arguments, parameters)
+        elif isinstance(argument, Tensor):
+            any_tensor = True
+        else:
+            data.append(argument)
+            keys.append(0)
+            continue
+        data.append(argument._data)
+        keys.append(argument._key)
+    y = primitive.kernel(*data, **parameters)
+    if not any_tensor:
+        return y
+    if primitive.outputs != 1:
+        handles = tuple([tensor(part) for part in y])
+        observers = active()
+        if observers:
+            leave_records(primitive, observers, handles, y, data, keys, parameters)
+        return handles
+    handle = new(Tensor)
+    handle._data = y
+    handle._key = 0
+    observers = active()
+    if observers and not isinstance(primitive, Zero):
+        leave_records(primitive, observers, handle, y, data, keys, parameters)
+    return handle
+
+
+def apply_virtual(primitive: Primitive, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+    """Let the outermost virtual array among the arguments say what the primitive means for it."""
+    level, top = 0, None
+    for argument in arguments:
+        if type(argument) is VirtualTensor and argument._data.level > level:
+            level, top = argument._data.level, type(argument._data)
+    assert top is not None
+    observers = active()
+    if not observers:
+        y = top.apply(primitive, level, arguments, parameters)
+    else:
+        for argument in arguments:
+            if type(argument) is Variable:
+                touch(argument)
+        # An observer of this level or a deeper one records the call itself, those outside what it is made of.
+        ACTIVE.set(tuple([o for o in observers if o.level < level]))
+        try:
+            y = top.apply(primitive, level, arguments, parameters)
+        finally:
+            ACTIVE.set(observers)
+    if isinstance(y, Tensor):  # nothing of this level flowed through: an ordinary value of a lower one
+        return y
+    if primitive.outputs != 1:
+        handles: Any = tuple([part if isinstance(part, Tensor) else tensor(part) for part in y])
+        y = tuple([part._data for part in handles])
+    else:
+        handles = tensor(y)
+    watching = tuple([o for o in observers if o.level >= level])
+    if watching and not isinstance(primitive, Zero):
+        data = [a._data if isinstance(a, Tensor) else a for a in arguments]
+        keys = [a._key if isinstance(a, Tensor) else 0 for a in arguments]
+        for observer in watching:
+            observer.virtual = True
+        leave_records(primitive, watching, handles, y, data, keys, parameters)
+    return handles
+
+
+def leave_records(
+    primitive: Primitive,
+    observers: tuple[Any, ...],
+    handles: Any,
+    y: Any,
+    data: list[Any],
+    keys: list[int],
+    parameters: dict[str, Any],
+) -> None:
+    """Record an application: (primitive, key, keys, specs of tracked arguments, saved arguments, saved y, parameters).
+
+    A record of several outputs stands under a key of its own; each output refers to it by a record (key, index).
+    """
+    key = 0
+    for observer in observers:
+        slots = observer.slots
+        tracked_here = [k in slots for k in keys]
+        if True not in tracked_here:
+            continue
+        wanted: set[str] = set()
+        specs: list[Spec | None] = []
+        for i, follows in enumerate(tracked_here):
+            if follows:
+                wanted |= primitive.needed(i)
+                specs.append(Spec(data[i].shape, data[i].dtype))
+            else:
+                specs.append(None)
+        if not key:
+            key = next_key()
+        names = primitive.arguments
+        saved = [
+            d if (names[i] if i < len(names) else names[-1]) in wanted else None for i, d in enumerate(data)
+        ] if wanted else ()
+        kept_y = None
+        if primitive.outputs == 1:
+            if "y" in wanted:
+                kept_y = y
+            output_specs = None
+        else:
+            for handle in handles:
+                if not handle._key:
+                    handle._key = next_key()
+            if "y" in wanted:
+                kept_y = tuple([(handle._data, handle._key) for handle in handles])
+            output_specs = [Spec(handle.shape, handle.dtype) for handle in handles]
+        if primitive.fallible:
+            observer.fallible = True
+        slots[key] = (primitive, key, tuple(keys), specs, saved, kept_y, parameters)
+        if output_specs is not None:
+            for i, handle in enumerate(handles):
+                slots[handle._key] = (primitive, handle._key, key, i, output_specs, None)
+    if key and primitive.outputs == 1:
+        handles._key = key
+
+
+SCALE = Elementwise("scale", kernels.scale, (lambda b: b, lambda a: a), singular=True)
+
+__all__ = ["REGISTRY", "Axes", "Bilinear", "Core", "Elementwise", "General", "Linear", "Primitive", "Route", "Rule"]
+__all__ += ["Spec", "Virtual", "Zero", "apply", "scale", "tracked"]

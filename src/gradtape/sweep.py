@@ -1,0 +1,370 @@
+"""The reverse sweep: carry cotangents from outputs to sources, newest record first.
+
+Everything that is true of all functions is here, once: un-broadcasting, casting and projecting a cotangent to its
+primal's space, skipping what is zero, unconnected or unwanted, accumulating. No function is named.
+
+The sweep runs on raw arrays when nobody looks on, and on Tensors when its own work has to be recorded (an outer
+tape, a persistent tape inside its own context) or when values are virtual. Inside, cotangents are plain transposes;
+TensorFlow's convention for complex numbers is a conjugation of seeds and results (see gradient()).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from .arrays.numpy_kernels import add_into
+from .context import LEVEL, active, next_key, observed_by
+from .errors import NoDerivativeError
+from .functions.elementwise import add, real
+from .hotpath import lift
+from .functions.manipulation import astype, broadcast_to
+from .functions.reductions import sum_to
+from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, scale
+from .tensor import Tensor, Virtual, tensor, tracked
+
+ndarray = np.ndarray
+
+
+def fit(g: Any, spec: tuple[tuple[int, ...], Any]) -> Any:
+    """Put a cotangent back into its primal's space: shape, dtype, and the real line for a real primal."""
+    shape, dtype = spec
+    if g.shape != shape:
+        g = sum_to(g, shape)
+        if g.shape != shape:
+            g = broadcast_to(g, shape)
+    if g.dtype is not dtype and g.dtype != dtype:
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = real(g)
+        if g.dtype != dtype:
+            g = astype(g, dtype)
+    return g
+
+
+def reaches(records: Iterable[Any], sources: set[int]) -> set[int]:
+    """Keys of all values that depend on the sources."""
+    needed = set(sources)
+    for record in records:
+        if record is None:
+            continue
+        size = len(record)
+        if size == 5:
+            if record[2] in needed:
+                needed.add(record[1])
+        elif size == 8:
+            if record[2] in needed or record[5] in needed:
+                needed.add(record[1])
+        elif size == 7:
+            if not needed.isdisjoint(record[2]):
+                needed.add(record[1])
+        elif record[2] in needed:
+            needed.add(record[1])
+    return needed
+
+
+def pull_back(
+    records: list[Any], cotangents: dict[int, Any], wanted: set[int], needed: set[int] | None, raw: bool
+) -> dict[int, Any]:
+    """Carry cotangents (by key, each of its primal's shape) through the records, which are consumed; return the
+    cotangents of the `wanted` keys. `needed`: keys worth carrying to (None: all)."""
+    take = cotangents.pop
+    get = cotangents.get
+    found: dict[int, Any] = {}
+    while records:
+        record = records.pop()
+        if record is None:  # a watched source
+            continue
+        g = take(record[1], None)
+        if g is None:  # nothing downstream needed this
+            continue
+        if record[1] in wanted:
+            found[record[1]] = g
+        size = len(record)
+        if size == 5:
+            primitive, key, k, s, spec = record
+            if needed is not None and k not in needed:
+                continue
+            if raw:
+                pull = primitive.raw_pulls[0]
+                part = g if pull is None else pull(g, s)
+            else:
+                pull = primitive.pulls[0]
+                part = g if pull is None else pull(g, primitive.lifts[0](s, k, 0, key))
+            g = None
+            if spec is not None:
+                part = fit(part, spec)
+            total = get(k)
+            if total is None:
+                cotangents[k] = part
+            elif raw:
+                cotangents[k] = None
+                cotangents[k] = add_into(total, part)
+            else:
+                cotangents[k] = add(total, part)
+        elif size == 8:
+            primitive, key, ka, sa, spec_a, kb, sb, spec_b = record
+            pulls = primitive.raw_pulls if raw else primitive.pulls
+            to_b = spec_b is not False and (needed is None or kb in needed)
+            if spec_a is not False and (needed is None or ka in needed):
+                pull = pulls[0]
+                kept = g if to_b else None  # while it is kept, no pullback writes over g
+                if pull is None:
+                    part = g
+                elif raw:
+                    part = pull(g, sa)
+                else:
+                    part = pull(g, primitive.lifts[0](sa, ka, kb, key))
+                kept = None
+                if spec_a is not None:
+                    part = fit(part, spec_a)
+                total = get(ka)
+                if total is None:
+                    cotangents[ka] = part
+                elif raw:
+                    cotangents[ka] = None
+                    cotangents[ka] = add_into(total, part)
+                else:
+                    cotangents[ka] = add(total, part)
+            if to_b:
+                pull = pulls[1]
+                if pull is None:
+                    part = g
+                elif raw:
+                    part = pull(g, sb)
+                else:
+                    part = pull(g, primitive.lifts[1](sb, ka, kb, key))
+                if spec_b is not None:
+                    part = fit(part, spec_b)
+                total = get(kb)
+                if total is None:
+                    cotangents[kb] = part
+                elif raw:
+                    cotangents[kb] = None
+                    cotangents[kb] = add_into(total, part)
+                else:
+                    cotangents[kb] = add(total, part)
+        elif size == 7:
+            pull_general(record, g, cotangents, needed, raw)
+        else:  # one of several outputs: collect under the key of the application
+            _, _, key, index, specs, _ = record
+            parts = cotangents.get(key)
+            if parts is None:
+                parts = cotangents[key] = [None] * len(specs)
+            parts[index] = g if parts[index] is None else add(parts[index], g)
+    for key in wanted:
+        if key not in found and key in cotangents:
+            found[key] = cotangents[key]
+    return found
+
+
+def pull_general(
+    record: Any, g: Any, cotangents: dict[int, Any], needed: set[int] | None, raw: bool
+) -> None:
+    """One step of the sweep for a primitive with parameters, with several outputs, or of a kind of its own."""
+    primitive, key, keys, specs, saved, y, parameters = record
+    if not raw:
+        if not isinstance(g, Tensor) and type(g) is not list:
+            g = tensor(g)
+        if saved:
+            saved = [d if d is None else lift(d, k) for d, k in zip(saved, keys, strict=True)]
+        if y is not None:
+            if primitive.outputs != 1:
+                y = tuple([lift(d, k) for d, k in y])
+            else:
+                y = lift(y, key)
+    elif primitive.outputs != 1 and y is not None:
+        y = tuple([d for d, _ in y])
+    pull = PULL[type(primitive)]
+    if type(primitive) is General and (primitive.joint_vjp is not None or primitive.joint_jvp is not None):
+        parts = pull_jointly(primitive, g, specs, saved, y, parameters)
+        pull = lambda primitive, g, i, *rest: parts[i]
+    for i, spec in enumerate(specs):
+        if spec is None or (needed is not None and keys[i] not in needed):
+            continue
+        k = keys[i]
+        total = cotangents.get(k)
+        if raw and type(primitive) is Linear and primitive.accumulate is not None and type(g) is ndarray:
+            # A slice's transpose writes into one array, however many slices were taken.
+            if total is None:
+                total = np.zeros(spec.shape, spec.dtype)
+            elif type(total) is not ndarray or not add_into_is_safe(cotangents, k):
+                total = np.array(total)
+            primitive.accumulate(total, g, *saved[1:], **parameters)
+            cotangents[k] = total
+            continue
+        part = pull(primitive, g, i, specs, saved, y, parameters)
+        if part is None:
+            continue
+        part = fit(part, spec)
+        if total is None:
+            cotangents[k] = part
+        elif raw:
+            cotangents[k] = None
+            cotangents[k] = add_into(total, part)
+        else:
+            cotangents[k] = total + part
+
+
+def add_into_is_safe(cotangents: dict[int, Any], key: int) -> bool:
+    """Whether the array under this key belongs to the sweep alone."""
+    total = cotangents[key]
+    # the dictionary, this name, the caller's `total`, and getrefcount's argument
+    return total.base is None and total.flags.writeable and getrefcount(total) <= 4
+
+
+# -- what each kind does ----------------------------------------------------------------------------------------
+def pull_elementwise(
+    primitive: Elementwise, g: Any, i: int, specs: Any, saved: Any, y: Any, parameters: dict[str, Any]
+) -> Any:
+    """g times the slope, or routed by it."""
+    slope = primitive.slopes[i]
+    if slope is None:
+        return None
+    if not isinstance(slope, Rule):
+        return g if slope == 1 else g * slope
+    env = primitive.environment(y, saved, parameters)
+    if isinstance(slope, Route):
+        return slope(g, env=env)
+    d = slope(env=env)
+    return scale(g, d) if primitive.singular else g * d
+
+
+def pull_linear(primitive: Linear, g: Any, i: int, specs: Any, saved: Any, y: Any, parameters: dict[str, Any]) -> Any:
+    """The transpose."""
+    if not primitive.is_linear_in(i):
+        return None
+    if primitive.variadic:
+        return primitive.transpose(g, i, specs, saved, **parameters)
+    return primitive.transpose(g, specs[0], **parameters)
+
+
+def pull_bilinear(
+    primitive: Bilinear, g: Any, i: int, specs: Any, saved: Any, y: Any, parameters: dict[str, Any]
+) -> Any:
+    """The transpose in one argument, given the other."""
+    if primitive.takes_spec[i]:
+        return primitive.transposes[i](g, saved[1 - i], spec=specs[i], **parameters)
+    return primitive.transposes[i](g, saved[1 - i], **parameters)
+
+
+def pull_custom(
+    primitive: General, g: Any, i: int, specs: Any, saved: Any, y: Any, parameters: dict[str, Any]
+) -> Any:
+    """The declared vjp, or the transpose of the declared jvp."""
+    env = primitive.environment(y, saved, parameters)
+    if i >= len(primitive.vjps):
+        return None
+    rule = primitive.vjps[i]
+    if rule is not None:
+        return rule(g, env=env)
+    push = primitive.jvps[i]
+    if push is None:
+        raise NoDerivativeError(f"{primitive.name} has no derivative in its argument {primitive.arguments[i]!r}")
+    return transposed(lambda dx: push(dx, env=env), specs[i], g)
+
+
+def pull_jointly(
+    primitive: General, g: Any, specs: Any, saved: Any, y: Any, parameters: dict[str, Any]
+) -> Sequence[Any]:
+    """One rule for all arguments: the joint vjp, or the transposes of the joint jvp."""
+    if primitive.joint_vjp is not None:
+        parts = primitive.joint_vjp(g, y, *saved, **parameters)
+        return parts if isinstance(parts, tuple | list) else (parts,)
+    push = primitive.joint_jvp
+    assert push is not None
+
+    def alone(i: int) -> Callable[[Any], Any]:
+        return lambda t: push([t if j == i else None for j in range(len(saved))], y, *saved, **parameters)
+
+    return [None if spec is None else transposed(alone(i), spec, g) for i, spec in enumerate(specs)]
+
+
+PULL: dict[type[Primitive], Callable[..., Any]] = {
+    Elementwise: pull_elementwise,
+    Linear: pull_linear,
+    Bilinear: pull_bilinear,
+    General: pull_custom,
+}
+
+
+class Trace:
+    """A Wengert list: what observes operations, for a tape or for one transposition.
+
+    `slots`: key -> record, in the order of recording (None for a watched source); `roots`: keys watched;
+    `virtual`: whether a record was made of virtual arrays; `fallible`: whether a rule in it may raise.
+    """
+
+    __slots__ = ("slots", "roots", "level", "fallible", "virtual")
+
+    def __init__(self) -> None:
+        self.slots: dict[int, Any] = {}
+        self.roots: set[int] = set()
+        self.level = LEVEL.get()
+        self.fallible = self.virtual = False
+
+    def watch(self, x: Tensor) -> Tensor:
+        """A new handle on x's value that is followed from now on, under a key of its own."""
+        handle = tracked(x._data, next_key())
+        self.follow(handle)
+        return handle
+
+    def follow(self, x: Tensor) -> None:
+        """Follow x itself from now on."""
+        if not x._key:
+            x._key = next_key()
+        self.slots.setdefault(x._key, None)
+        self.roots.add(x._key)
+        if isinstance(x._data, Virtual):
+            self.virtual = True
+
+    def copy(self) -> Trace:
+        """A trace of its own with the same records."""
+        other = Trace()
+        other.slots, other.roots, other.level = dict(self.slots), set(self.roots), self.level
+        other.fallible, other.virtual = self.fallible, self.virtual
+        return other
+
+    def accessed(self, variable: Any) -> None:
+        """A variable was read: no concern of a bare trace."""
+
+    def note_number(self, x: Tensor, kind: str, line: str) -> None:
+        """A number was taken of x: no concern of a bare trace."""
+
+
+def transposed(linear: Callable[[Any], Any], spec: Any, g: Any) -> Any:
+    """Pull g back through a linear function of an argument of this spec (g: one cotangent, or one per output)."""
+    trace = Trace()
+    with observed_by((*active(), trace)):
+        start = trace.watch(tensor(np.zeros(spec.shape, spec.dtype)[()]))
+        out = linear(start)
+    seeds: dict[int, Any] = {}
+    many = isinstance(out, tuple | list)
+    for part, cotangent in zip(out if many else [out], g if many else [g], strict=True):
+        if cotangent is None or not isinstance(part, Tensor) or part._key not in trace.slots:
+            continue
+        cotangent = fit(cotangent, (part.shape, part.dtype))
+        seeds[part._key] = seeds[part._key] + cotangent if part._key in seeds else cotangent
+    return run(trace, seeds, [start._key], consume=True)[0] if seeds else None
+
+
+def run(trace: Trace, seeds: dict[int, Any], sources: list[int], consume: bool) -> list[Any]:
+    """Sweep a trace's records from the seeds (by key) to the sources' keys: a cotangent each, or None.
+
+    `consume`: let go of each record as it is used (after success, where a rule may raise).
+    Results are raw arrays if the seeds are and nobody looks on, else Tensors.
+    """
+    slots = trace.slots
+    records = list(slots.values())
+    wanted = set(sources)
+    needed = None if wanted >= trace.roots else reaches(records, wanted)
+    if consume and not trace.fallible:
+        slots.clear()
+    raw = not active() and not trace.virtual and not any([isinstance(g, Tensor) for g in seeds.values()])
+    with np.errstate(all="ignore"):
+        found = pull_back(records, seeds, wanted, needed, raw)
+    if consume:
+        slots.clear()
+    return [found.get(key) for key in sources]

@@ -1,0 +1,511 @@
+"""GradientTape: records operations in the forward pass, and answers for their derivatives.
+
+It behaves as TensorFlow's, and better where that is hostile: see docs/tensorflow.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .context import LEVEL, active, enter, leave, move, new_level, observed_by
+from .errors import warn
+from .functions.creation import asarray
+from .functions.declare import shape_of
+from .functions.elementwise import conj, positive
+from .functions.manipulation import broadcast_to, reshape
+from .nest import flatten
+from .sweep import Trace, fit, run
+from .tensor import Tensor, Variable, Virtual, tensor, tracked
+from .virtual.batched import Batched, batched_seeds, unbatched
+
+
+PLAIN = frozenset([Tensor, Variable])
+float64 = np.float64
+ONE = np.float64(1.0)
+
+
+class UnconnectedGradients(Enum):
+    """What `gradient` gives where no path leads from the source to the target: None, or zeros."""
+
+    NONE = "none"
+    ZERO = "zero"
+
+
+def wants_zeros(unconnected_gradients: Any) -> bool:
+    """Whether unconnected gradients are to be zeros. Raises ValueError for an unknown choice."""
+    try:
+        return UnconnectedGradients(unconnected_gradients) is UnconnectedGradients.ZERO
+    except ValueError:
+        raise ValueError(
+            f"unconnected_gradients must be 'none' or 'zero' (gradtape.UnconnectedGradients), "
+            f"not {unconnected_gradients!r}"
+        ) from None
+
+
+class TapeTrace(Trace):
+    """The trace of a GradientTape: it also begins to watch variables that are read."""
+
+    __slots__ = ("watch_accessed", "variables", "numbers", "state")
+
+    def __init__(self, watch_accessed: bool):
+        super().__init__()
+        self.watch_accessed = watch_accessed
+        self.state = "new"  # then: recording, closed, used; kept here, for copies of a tape share their record
+        self.variables: dict[int, Variable] = {}
+        self.numbers: list[tuple[int, str, str]] = []
+
+    def accessed(self, variable: Variable) -> None:
+        """Begin to watch a trainable variable."""
+        if self.watch_accessed and variable.trainable:
+            self.follow_variable(variable)
+
+    def follow_variable(self, variable: Variable) -> None:
+        """Watch this variable."""
+        self.variables[variable.order] = variable
+        if variable._data.dtype.kind in "fc":
+            self.follow(variable)
+
+    def note_number(self, x: Tensor, kind: str, line: str) -> None:
+        """Remember that float(x) or the like was taken, which explains a missing gradient."""
+        self.numbers.append((x._key, kind, line))
+
+
+class GradientTape:
+    """Records operations on watched Tensors and Variables for differentiation.
+
+    `persistent`: whether `gradient` may be called more than once, also inside the context for higher orders;
+    `watch_accessed_variables`: whether trainable Variables are watched when they are read.
+
+    >>> import gradtape as gt
+    >>> x = gt.constant(3.0)
+    >>> with gt.GradientTape() as tape:
+    ...     tape.watch(x)
+    ...     y = x * x
+    >>> float(tape.gradient(y, x))
+    6.0
+    """
+
+    __slots__ = ("_persistent", "_watch_accessed", "_trace", "__weakref__")
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
+        self._persistent, self._watch_accessed = bool(persistent), bool(watch_accessed_variables)
+        self._trace: TapeTrace | None = None
+
+    # -- recording
+    def __enter__(self) -> GradientTape:
+        trace = self._trace
+        if trace is None or trace.state == "used":
+            trace = self._trace = TapeTrace(self._watch_accessed)
+        elif trace.state == "recording":
+            raise ValueError("this tape is recording already; it cannot be entered again before it is left")
+        elif trace.state == "new":  # watched something before its first entry
+            trace.level = LEVEL.get()
+        elif trace.level != LEVEL.get():
+            raise ValueError("a tape must be entered again at the depth of transforms (vmap, jvp) where it began")
+        trace.state = "recording"
+        enter(trace)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        trace = self._trace
+        if trace is not None:
+            if trace.state == "recording":
+                trace.state = "closed"
+            leave(trace)
+
+    def watch(self, tensor: Any) -> None:
+        """Follow these Tensors (any nesting of containers) from now on, also before the tape is entered.
+
+        Raises ValueError for anything that is no Tensor, RuntimeError on a used tape.
+        """
+        trace = self._trace
+        if trace is None:
+            trace = self._trace = TapeTrace(self._watch_accessed)
+        elif trace.state == "used":
+            raise RuntimeError("GradientTape.watch: this tape was used up by its gradient; enter it again first")
+        if type(tensor) is Tensor and tensor._data.dtype.kind in "fc":
+            trace.follow(tensor)
+            return
+        leaves, _ = flatten(tensor, none_is_leaf=True)
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor):
+                raise ValueError(
+                    f"GradientTape.watch: tensor holds a {type(leaf).__name__}; only Tensors and Variables can be "
+                    "watched: make one with gradtape.asarray(value)"
+                )
+        for leaf in leaves:
+            if isinstance(leaf, Variable):
+                trace.follow_variable(leaf)
+            elif leaf.dtype.kind in "fc":
+                trace.follow(leaf)
+            if leaf.dtype.kind not in "fc":
+                warn(f"watching a Tensor of dtype {leaf.dtype}: only floating numbers have gradients, it will be None")
+
+    def watched_variables(self) -> tuple[Variable, ...]:
+        """The Variables watched, each once, in order of creation."""
+        if self._trace is None:
+            return ()
+        return tuple([self._trace.variables[order] for order in sorted(self._trace.variables)])
+
+    def reset(self) -> None:
+        """Forget all records and watches and go on recording. Raises ValueError outside the context."""
+        trace = self._recording("reset")
+        trace.slots.clear()
+        trace.roots.clear()
+        trace.variables.clear()
+        trace.numbers.clear()
+        trace.fallible = trace.virtual = False
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Pause this tape (and no other) inside a with block. Raises ValueError if it is not recording."""
+        trace = self._recording("stop_recording")
+        place = active().index(trace) if trace in active() else None
+        trace.state = "closed"
+        leave(trace)
+        try:
+            yield
+        finally:
+            self.__enter__()
+            if self._trace is trace and place is not None:
+                move(trace, place)  # who sees whose work goes by the order of entry
+
+    def _recording(self, method: str) -> TapeTrace:
+        if self._trace is None or self._trace.state != "recording":
+            raise ValueError(f"GradientTape.{method}: the tape is not recording; call it inside its with block")
+        return self._trace
+
+    # -- asking
+    def gradient(
+        self,
+        target: Any,
+        sources: Any,
+        output_gradients: Any = None,
+        unconnected_gradients: Any = UnconnectedGradients.NONE,
+    ) -> Any:
+        """The derivative of the sum of all elements of `target` with respect to each source, in sources' structure.
+
+        `output_gradients`: cotangents, one per target of its shape (ones by default). An unconnected source gives
+        None, or zeros on request. For complex values: the steepest-ascent convention of TensorFlow. May be called
+        inside the context, where a persistent tape records its work. Raises RuntimeError on a used tape.
+        """
+        if output_gradients is None and unconnected_gradients is UnconnectedGradients.NONE:
+            simple = self._simple_gradient(target, sources)
+            if simple is not None:
+                return simple
+        zeros = wants_zeros(unconnected_gradients)
+        trace = self._usable("gradient")
+        if target is None:
+            raise TypeError("GradientTape.gradient: target is None; there is nothing to differentiate")
+        targets, _ = flatten(target, none_is_leaf=True)
+        leaves, structure = flatten(sources, none_is_leaf=True)
+        for name, group in (("target", targets), ("sources", leaves)):
+            for leaf in group:
+                if not isinstance(leaf, Tensor):
+                    raise TypeError(
+                        f"GradientTape.gradient: {name} holds a {type(leaf).__name__}; Tensors and Variables are "
+                        "expected" + (" (a gradient that is None leads nowhere)" if leaf is None else "")
+                    )
+        cotangents = seeds_of(target, targets, output_gradients)
+        seeds: dict[int, Any] = {}
+        direct: list[tuple[Tensor, Any]] = []
+        slots = trace.slots
+        for t, g in zip(targets, cotangents, strict=True):
+            if t._key in slots:
+                seeds[t._key] = seeds[t._key] + g if t._key in seeds else g
+            else:
+                direct.append((t, g))
+        results = self._sweep(trace, seeds, [leaf._key for leaf in leaves])
+        if direct:
+            results = [_plus_direct(leaf, r, direct) for leaf, r in zip(leaves, results, strict=True)]
+        final = []
+        for leaf, g in zip(leaves, results, strict=True):
+            if g is None:
+                final.append(self._unconnected(leaf, zeros))
+                continue
+            if g.dtype.kind == "c":
+                g = conj(g)
+            final.append(g if isinstance(g, Tensor) else tensor(g))
+        return structure.unflatten(final)
+
+    def _simple_gradient(self, target: Any, sources: Any) -> Any:
+        """The common case in few steps: one recorded target, a source or a list of them, all tracked; else None."""
+        trace = self._trace
+        if type(target) is not Tensor or trace is None or target._key not in trace.slots or trace.state == "used":
+            return None
+        many = type(sources) is list
+        leaves = sources if many else [sources]
+        keys = []
+        for leaf in leaves:
+            if type(leaf) not in PLAIN or leaf._key not in trace.slots:
+                return None
+            keys.append(leaf._key)
+        data = target._data
+        if data.__class__ is float64:
+            seed = ONE
+        elif data.dtype.kind != "f":
+            return None
+        else:
+            seed = data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype)
+        results = []
+        for g in self._sweep(trace, {target._key: seed}, keys):
+            if g is None:
+                results.append(None)
+                continue
+            if g.dtype.kind == "c":
+                g = conj(g)
+            results.append(g if isinstance(g, Tensor) else tensor(g))
+        return results if many else results[0]
+
+    def _usable(self, method: str) -> TapeTrace:
+        trace = self._trace
+        if trace is None or trace.state == "new":
+            raise RuntimeError(f"GradientTape.{method}: the tape has recorded nothing; use it as `with tape:` first")
+        if trace.state == "used":
+            raise RuntimeError(
+                f"GradientTape.{method}: a non-persistent tape answers once; "
+                "make it GradientTape(persistent=True) to ask it again"
+            )
+        return trace
+
+    def _sweep(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int]) -> list[Any]:
+        """Run the reverse sweep; a non-persistent tape ends its recording and is used up by success."""
+        if self._persistent:
+            return run(trace, seeds, keys, consume=False)
+        recording = trace.state == "recording"
+        if recording:
+            leave(trace)
+        try:
+            results = run(trace, seeds, keys, consume=True)
+        except BaseException:
+            if recording:
+                enter(trace)
+            raise
+        trace.state = "used"
+        return results
+
+    def _unconnected(self, source: Tensor, zeros: bool) -> Any:
+        if zeros:
+            return tensor(np.zeros(source.shape, source.dtype)[()])
+        if source.dtype.kind not in "fc":
+            warn(f"the gradient with respect to a source of dtype {source.dtype} is None: only floats have gradients")
+        return None
+
+    def jacobian(
+        self,
+        target: Any,
+        sources: Any,
+        unconnected_gradients: Any = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
+        """The derivative of every element of `target` with respect to every element of each source.
+
+        Shape: target.shape + source.shape. All rows go through the sweep at once. The last two parameters are
+        TensorFlow's and change nothing. May be called inside the context. Raises RuntimeError on a used tape.
+        """
+        zeros = wants_zeros(unconnected_gradients)
+        trace = self._usable("jacobian")
+        if not isinstance(target, Tensor):
+            raise TypeError(f"GradientTape.jacobian: target must be one Tensor, not a {type(target).__name__}")
+        leaves, structure = flatten(sources, none_is_leaf=True)
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor):
+                raise TypeError(f"GradientTape.jacobian: sources holds a {type(leaf).__name__}; Tensors are expected")
+        rows = self._rows(trace, target, leaves)
+        final = []
+        for leaf, row in zip(leaves, rows, strict=True):
+            if row is None:
+                shape = (*target.shape, *leaf.shape)
+                final.append(tensor(np.zeros(shape, leaf.dtype)[()]) if zeros else self._unconnected(leaf, False))
+            else:
+                final.append(reshape(row, (*target.shape, *leaf.shape)))
+        return structure.unflatten(final)
+
+    def _rows(self, trace: TapeTrace, target: Tensor, leaves: list[Tensor]) -> list[Any]:
+        """The Jacobian's rows (n, *source.shape) for each source; None where no path leads there."""
+        keys = [leaf._key for leaf in leaves]
+        if target._key not in trace.slots:
+            self._sweep(trace, {}, keys)
+            return [None] * len(leaves)
+        with new_level() as level:
+            seeds = {target._key: batched_seeds(target, level)}
+            results = self._sweep(trace, seeds, keys)
+        rows = []
+        for leaf, g in zip(leaves, results, strict=True):
+            if g is not None:
+                g = unbatched(g, level, target.size)
+                if g.dtype.kind == "c":
+                    g = conj(g)
+            rows.append(g)
+        return rows
+
+    def batch_jacobian(
+        self,
+        target: Any,
+        source: Any,
+        unconnected_gradients: Any = UnconnectedGradients.NONE,
+        parallel_iterations: int | None = None,
+        experimental_use_pfor: bool = True,
+    ) -> Any:
+        """Per example b: the derivative of target[b] with respect to source[b], of shape (batch, *y, *x).
+
+        Exact where examples do not influence each other (else their influences are summed, as in TensorFlow).
+        Raises ValueError unless both have two axes or more and equally many examples. Unconnected: zeros.
+        """
+        wants_zeros(unconnected_gradients)
+        trace = self._usable("batch_jacobian")
+        for name, x in (("target", target), ("source", source)):
+            if not isinstance(x, Tensor):
+                raise TypeError(f"GradientTape.batch_jacobian: {name} must be one Tensor, not {type(x).__name__}")
+            if x.ndim < 2:
+                raise ValueError(f"GradientTape.batch_jacobian: {name} needs two axes or more; its shape is {x.shape}")
+        if target.shape[0] != source.shape[0]:
+            raise ValueError(
+                f"GradientTape.batch_jacobian: target has {target.shape[0]} examples and source {source.shape[0]}"
+            )
+        examples, inner = target.shape[0], target.shape[1:]
+        n = int(np.prod(inner))
+        g = None
+        if target._key in trace.slots:
+            one_hot = np.broadcast_to(np.eye(n, dtype=target.dtype).reshape(n, 1, *inner), (n, examples, *inner))
+            with new_level() as level:
+                seeds = {target._key: tensor(Batched(tensor(one_hot), level))}
+                (g,) = self._sweep(trace, seeds, [source._key])
+                g = None if g is None else unbatched(g, level, n)
+        else:
+            self._sweep(trace, {}, [source._key])
+        if g is None:
+            return tensor(np.zeros((examples, *inner, *source.shape[1:]), target.dtype))
+        from .functions.manipulation import moveaxis
+
+        g = conj(g) if g.dtype.kind == "c" else g
+        return reshape(moveaxis(g, 0, 1), (examples, *inner, *source.shape[1:]))
+
+    def hessian(self, target: Any, sources: Any) -> Any:
+        """The second derivatives of a scalar target: for one source its matrix target-wise, of shape x.shape * 2;
+        for a container of sources the container of containers of blocks. Needs no nested tapes. Raises ValueError
+        if target has more than one element, RuntimeError on a used tape.
+
+        >>> import gradtape as gt
+        >>> x = gt.constant([1.0, 2.0])
+        >>> with gt.GradientTape() as tape:
+        ...     tape.watch(x)
+        ...     y = gt.sum(x**3)
+        >>> tape.hessian(y, x).tolist()
+        [[6.0, 0.0], [0.0, 12.0]]
+        """
+        trace = self._usable("hessian")
+        if not isinstance(target, Tensor):
+            raise TypeError(f"GradientTape.hessian: target must be one Tensor, not a {type(target).__name__}")
+        if target.size != 1:
+            raise ValueError(f"GradientTape.hessian: target must be a scalar; its shape is {target.shape}")
+        leaves, structure = flatten(sources, none_is_leaf=True)
+        for leaf in leaves:
+            if not isinstance(leaf, Tensor):
+                raise TypeError(f"GradientTape.hessian: sources holds a {type(leaf).__name__}; Tensors are expected")
+        twin = GradientTape(persistent=True)
+        twin._trace = copied = TapeTrace(False)
+        base = trace.copy()
+        copied.slots, copied.roots, copied.level = base.slots, base.roots, base.level
+        copied.fallible, copied.virtual = base.fallible, base.virtual
+        copied.state = "closed"
+        others = tuple([o for o in active() if o is not trace or self._persistent])
+        with observed_by((*others, copied)):
+            first = twin.gradient(target, leaves)
+        with observed_by(others):
+            blocks = [
+                [_block(twin, g, a, b) for b in leaves] for a, g in zip(leaves, first, strict=True)
+            ]
+        if not self._persistent:
+            self._sweep(trace, {}, [])
+        return structure.unflatten([structure.unflatten(row) for row in blocks])
+
+    # -- copying
+    def __copy__(self) -> GradientTape:
+        other = GradientTape(self._persistent, self._watch_accessed)
+        other._trace = self._trace
+        return other
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> GradientTape:
+        return self.__reduce__()[0](*self.__reduce__()[1])
+
+    def __reduce__(self) -> Any:
+        if self._trace is not None:
+            self._refuse_copy()
+        return GradientTape, (self._persistent, self._watch_accessed)
+
+    def _refuse_copy(self) -> NoReturn:
+        raise TypeError("a tape that has been used cannot be copied deeply or pickled; its record belongs to this run")
+
+
+def _block(tape: GradientTape, g: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
+    """One block of a Hessian: how the gradient g with respect to a changes with b; zeros where it does not."""
+    shape = (*a.shape, *b.shape)
+    rows = None if g is None else tape.jacobian(g, b)
+    return tensor(np.zeros(shape, np.result_type(a.dtype, b.dtype))[()]) if rows is None else rows
+
+
+def seeds_of(target: Any, targets: list[Tensor], output_gradients: Any) -> list[Any]:
+    """The cotangent of each target: ones, or what the user gave, checked; in the sweep's own convention."""
+    if output_gradients is None:
+        seeds: list[Any] = []
+        for t in targets:
+            data = t._data
+            if isinstance(data, Virtual):
+                seeds.append(tensor(np.ones(t.shape, t.dtype)[()]))
+            else:
+                seeds.append(data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype))
+        return seeds
+    given = cotangents_given(target, output_gradients)
+    if len(given) != len(targets):
+        raise ValueError(
+            f"output_gradients: {len(given)} cotangents for {len(targets)} targets; give one for each target"
+        )
+    seeds = []
+    for i, (t, g) in enumerate(zip(targets, given, strict=True)):
+        if g is None:
+            raise ValueError(f"output_gradients: entry {i} is None; give zeros of the target's shape instead")
+        g = asarray(g)
+        if type(g) is Variable:
+            g = positive(g)  # a read, which an outer tape may watch
+        if g.shape != t.shape:
+            try:
+                g = broadcast_to(g, t.shape)
+            except ValueError:
+                raise ValueError(
+                    f"output_gradients: entry {i} has shape {g.shape}; its target has {t.shape}"
+                ) from None
+        g = fit(g, (t.shape, t.dtype))
+        if g.dtype.kind == "c":
+            g = conj(g)
+        looked_on = isinstance(g._data, Virtual) or any([g._key in o.slots for o in active()])
+        seeds.append(tracked(g._data, g._key) if looked_on else g._data)
+    return seeds
+
+
+def cotangents_given(target: Any, output_gradients: Any) -> list[Any]:
+    """One entry per target. For a single Tensor a list is an array; [g] with one g of its shape is accepted too."""
+    if isinstance(output_gradients, Tensor):
+        return [output_gradients]
+    if not isinstance(target, Tensor):
+        given, _ = flatten(output_gradients, none_is_leaf=True)
+        return given
+    if isinstance(output_gradients, list | tuple) and len(output_gradients) == 1:
+        (only,) = output_gradients
+        if only is None or len(shape_of(only)) == target.ndim:
+            return [only]
+    return [output_gradients]
+
+
+def _plus_direct(source: Tensor, g: Any, direct: list[tuple[Tensor, Any]]) -> Any:
+    """Add the cotangents of targets that are the source itself, though the tape never saw it."""
+    for t, seed in direct:
+        if t is source:
+            g = seed if g is None else g + seed
+    return g
