@@ -7,17 +7,22 @@ into the record directly. docs/performance.md says where each part of a microsec
 
 from __future__ import annotations
 
+import linecache
+import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .arrays import numpy_kernels as kernels
 from .context import active, next_key
-from .primitive import FAST, SCALE, Bilinear, Elementwise, Primitive, Route, Rule, Zero, apply
+from .primitive import FAST, SCALE, SCALE_EITHER, Bilinear, Elementwise, Primitive, Route, Rule, Zero, apply
 from .tensor import RAW, Tensor, Variable, VirtualTensor, ndarray, new, tensor, touch
 
 #: Argument of a record that is not tracked; None means tracked and of the result's own shape and dtype.
 SKIP = False
 ARRAYS = frozenset([ndarray])
+float64 = np.float64
 
 HANDLE = """\
     t = new(Tensor)
@@ -25,15 +30,10 @@ HANDLE = """\
 """
 
 UNARY = """\
-def {name}(x, /):
+def function(x, /):
     kind = type(x)
-    if kind is not Tensor:
-        if kind is Variable:
-            touch(x)
-        elif kind in RAW:
-            return kernel(x)
-        else:
-            return slow(x)
+    if kind is not Tensor and kind is not Variable:
+        return kernel(x) if kind in RAW else slow(x)
     d = x._data
     y = kernel(d)
 {handle}\
@@ -43,6 +43,8 @@ def {name}(x, /):
         key = 0
         for observer in observers:
             slots = observer.slots
+            if kind is Variable and k not in slots:
+                observer.accessed(x)
             if k in slots:
                 if not key:
                     key = next_key()
@@ -54,19 +56,13 @@ def {name}(x, /):
 """
 
 BINARY_HEAD = """\
-def {name}({first}, {second}, /):
+def function({first}, {second}, /):
     kind_a = type(a)
     kind_b = type(b)
-    if kind_a is Variable:
-        touch(a)
-        kind_a = Tensor
-    if kind_b is Variable:
-        touch(b)
-        kind_b = Tensor
-    if kind_a is Tensor:
+    if kind_a is Tensor or kind_a is Variable:
         da = a._data
         ka = a._key
-        if kind_b is Tensor:
+        if kind_b is Tensor or kind_b is Variable:
             db = b._data
             kb = b._key
         elif kind_b in RAW:
@@ -74,7 +70,7 @@ def {name}({first}, {second}, /):
             kb = 0
         else:
             return slow(a, b)
-    elif kind_b is Tensor and kind_a in RAW:
+    elif (kind_b is Tensor or kind_b is Variable) and kind_a in RAW:
         da = a
         ka = 0
         db = b._data
@@ -92,6 +88,10 @@ BINARY_RECORD = """\
         key = 0
         for observer in observers:
             slots = observer.slots
+            if kind_a is Variable and ka not in slots:
+                observer.accessed(a)
+            if kind_b is Variable and kb not in slots:
+                observer.accessed(b)
             if ka in slots:
                 if not key:
                     key = next_key()
@@ -110,18 +110,30 @@ BINARY_RECORD = """\
     return t
 """
 
-SAME = "None if d{0}.__class__ is y.__class__ is float64 or d{0}.shape == y.shape and d{0}.dtype is y.dtype else (d{0}.shape, d{0}.dtype)"
+READ = """\
+    if type({0}) is Variable:
+        touch({0})
+"""
+
+SAME = "None if d{0}.__class__ is y.__class__ is float64 or d{0}.shape == y.shape and d{0}.dtype is y.dtype else (d{0}.shape, d{0}.dtype, y.shape, y.dtype)"
+
+
+CODE: dict[str, types.CodeType] = {}
 
 
 def compile_function(source: str, name: str, bindings: dict[str, Any]) -> Callable[..., Any]:
-    """The function that the template defines; its source shows in tracebacks as <gradtape NAME>."""
-    import linecache
+    """The function that the template defines; its source shows in tracebacks as <gradtape N>.
 
-    filename = f"<gradtape {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-    scope = dict(bindings)
-    exec(compile(source, filename, "exec"), scope)  # our own template, never a user's text
-    return scope[name]  # type: ignore[no-any-return]
+    Functions that save the same things have the same text, which is compiled once: importing stays fast.
+    """
+    code = CODE.get(source)
+    if code is None:
+        filename = f"<gradtape {len(CODE)}>"
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        scope: dict[str, Any] = {}
+        exec(compile(source, filename, "exec"), scope)  # our own template, never a user's text
+        code = CODE[source] = scope["function"].__code__
+    return types.FunctionType(code.replace(co_name=name, co_qualname=name), bindings, name)
 
 
 def saved(names: Sequence[str], where: dict[str, str]) -> str:
@@ -134,8 +146,6 @@ def saved(names: Sequence[str], where: dict[str, str]) -> str:
 
 def bindings(primitive: Primitive, slow: Callable[..., Any]) -> dict[str, Any]:
     """What the templates mention."""
-    import numpy as np
-
     return {
         "primitive": primitive,
         "kernel": primitive.kernel,
@@ -149,7 +159,7 @@ def bindings(primitive: Primitive, slow: Callable[..., Any]) -> dict[str, Any]:
         "RAW": RAW,
         "SKIP": SKIP,
         "UNTRACKED": (None, SKIP),
-        "float64": np.float64,
+        "float64": float64,
     }
 
 
@@ -167,7 +177,7 @@ def link(primitive: Any) -> None:
         primitive.pulls = tuple([make_pull(slope, primitive.singular) for slope in primitive.slopes])
         primitive.raw_pulls = tuple([make_raw_pull(slope, primitive.singular) for slope in primitive.slopes])
     else:
-        primitive.raw_pulls = primitive.transposes
+        primitive.raw_pulls = primitive.raw_transposes
         primitive.pulls = tuple([_on_tensors(transpose) for transpose in primitive.transposes])
     primitive.lifts = tuple([make_lift(names) for names in primitive.names])
 
@@ -180,7 +190,7 @@ def make_pull(slope: Any, singular: bool) -> Pull | None:
     """The pullback (cotangent, saved) -> contribution of one slope, on Tensors."""
     if slope is None:
         return lambda g, s: None
-    multiply = (lambda g, d: FAST.scale(g, d)) if singular else (lambda g, d: FAST.multiply(g, d))
+    multiply = scaled if singular else multiplied
     if not isinstance(slope, Rule):
         return None if slope == 1 else (lambda g, s: -g) if slope == -1 else (lambda g, s: multiply(g, slope))
     function, names = slope.function, slope.names
@@ -191,12 +201,29 @@ def make_pull(slope: Any, singular: bool) -> Pull | None:
     return lambda g, s: multiply(g, function(*(s or ())))
 
 
+def scaled(g: Any, d: Any) -> Any:
+    """The absorbing product of a cotangent and a slope, one of which may be raw; a cotangent 1 is not multiplied."""
+    if g.__class__ is float64:
+        if g == 1.0 and d.__class__ is Tensor:
+            return d
+        if d.__class__ in RAW:
+            return kernels.scale(g, d)
+    return FAST.scale(g, d)
+
+
+def multiplied(g: Any, d: Any) -> Any:
+    """The plain product of a cotangent and a slope."""
+    if g.__class__ is float64 and (d.__class__ is float64 or d.__class__ is float):
+        return g * d
+    return FAST.multiply(g, d)
+
+
 def make_raw_pull(slope: Any, singular: bool) -> Pull | None:
     """The same on raw arrays, where large arrays that nobody else holds are written over."""
     if slope is None or isinstance(slope, Route):
         return make_pull(slope, singular)
     if not isinstance(slope, Rule):
-        return None if slope == 1 else (lambda g, s: kernels.negate(g)) if slope == -1 else (lambda g, s: g * slope)
+        return None if slope == 1 else kernels.negate if slope == -1 else (lambda g, s: g * slope)
     function, names = slope.function, slope.names
     if len(names) == 1:
         if is_identity(function):
@@ -254,12 +281,12 @@ def unary(primitive: Primitive, slow: Callable[[Any], Any], name: str | None = N
     if not isinstance(primitive, Zero):
         link(primitive)
     if isinstance(primitive, Zero):
-        head = UNARY.format(name=name, handle=HANDLE, save="", spec="").split("    observers =")[0]
-        source = head + "    t._key = 0\n    return t\n"
+        head = UNARY.format(handle=HANDLE, save="", spec="").split("    observers =")[0]
+        source = head + READ.format("x") + "    t._key = 0\n    return t\n"
     else:
         assert isinstance(primitive, Elementwise)
         save = saved(primitive.names[0], {"x": "d", "y": "y"})
-        source = UNARY.format(name=name, handle=HANDLE, save=save, spec="None")
+        source = UNARY.format(handle=HANDLE, save=save, spec="None")
     return compile_function(source, name, bindings(primitive, slow))
 
 
@@ -277,19 +304,22 @@ def binary(
     name = name or primitive.name
     first, second = ("b", "a") if reflected else ("a", "b")
     divert = f"    if {unless}:\n        return slow(a, b)\n" if unless else ""
-    head = BINARY_HEAD.format(name=name, first=first, second=second, handle=HANDLE, divert=divert)
+    head = BINARY_HEAD.format(first=first, second=second, handle=HANDLE, divert=divert)
     if isinstance(primitive, Zero):
-        source = head + "    t._key = 0\n    return t\n"
+        source = head + READ.format("a") + READ.format("b") + "    t._key = 0\n    return t\n"
     else:
         assert isinstance(primitive, Elementwise | Bilinear)
         link(primitive)
         where = {"a": "da", "b": "db", "y": "y"}
-        spec = "(d{0}.shape, d{0}.dtype)" if isinstance(primitive, Bilinear) else SAME
+        spec = SAME
+        if isinstance(primitive, Bilinear):
+            spec = f"None if {primitive.direct} else (d{{0}}.shape, d{{0}}.dtype, y.shape, y.dtype)"
+        flows = [slope is not None for slope in getattr(primitive, "slopes", (1, 1))]
         source = head + BINARY_RECORD.format(
             save_a=saved(primitive.names[0], where),
             save_b=saved(primitive.names[1], where),
-            spec_a=spec.format("a"),
-            spec_b=spec.format("b"),
+            spec_a=spec.format("a") if flows[0] else "SKIP",
+            spec_b=spec.format("b") if flows[1] else "SKIP",
         )
     scope = bindings(primitive, slow)
     if isinstance(primitive, Bilinear):  # products of arrays take no bare numbers
@@ -298,5 +328,6 @@ def binary(
 
 
 FAST.scale = binary(SCALE, lambda g, d: apply(SCALE, g, d))
+FAST.scale_either = binary(SCALE_EITHER, lambda a, b: apply(SCALE_EITHER, a, b))
 
 __all__ = ["SKIP", "apply", "binary", "unary"]

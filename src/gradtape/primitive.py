@@ -150,8 +150,9 @@ class Linear(Primitive):
         arguments: Sequence[str] = ("x",),
         linear: Sequence[int] | None = None,
         accumulate: Callable[..., Any] | None = None,
+        register: bool = True,
     ):
-        super().__init__(name, kernel, arguments, batch)
+        super().__init__(name, kernel, arguments, batch, register=register)
         self.transpose, self.accumulate = transpose, accumulate
         self.linear = None if linear is None else tuple(linear)
         self.variadic = len(self.arguments) != 1 or self.arguments == ("*",)
@@ -175,9 +176,12 @@ class Bilinear(Primitive):
     """A function linear in each of a and b, with its two transposes (g, b, **parameters), (g, a, **parameters).
 
     A transpose with an argument `spec` is given the Spec of its own argument too (as a keyword).
+    For functions with a fast path: `direct`, a condition on the arrays da and db under which cotangents come out of
+    the transposes in their operands' own shape and dtype; `raw_transposes`, on plain arrays, where a sum of outer
+    products may stay factored (numpy_kernels.OuterSum).
     """
 
-    __slots__ = ("transposes", "names", "takes_spec", "pulls", "raw_pulls", "lifts")
+    __slots__ = ("transposes", "raw_transposes", "names", "takes_spec", "direct", "pulls", "raw_pulls", "lifts")
 
     def __init__(
         self,
@@ -186,9 +190,14 @@ class Bilinear(Primitive):
         transpose_a: Callable[..., Any],
         transpose_b: Callable[..., Any],
         batch: Any,
+        register: bool = True,
+        direct: str = "False",
+        raw_transposes: tuple[Callable[..., Any], Callable[..., Any]] | None = None,
     ):
-        super().__init__(name, kernel, ("a", "b"), batch, (("b",), ("a",)))
+        super().__init__(name, kernel, ("a", "b"), batch, (("b",), ("a",)), register)
         self.transposes = (transpose_a, transpose_b)
+        self.raw_transposes = raw_transposes or self.transposes
+        self.direct = direct
         self.takes_spec = tuple("spec" in signature(t).parameters for t in self.transposes)
         self.names = (("b",), ("a",))
 
@@ -255,10 +264,18 @@ def scale(g: Any, d: Any) -> Any:
     return kernels.scale(g, d)
 
 
+def scale_either(a: Any, b: Any) -> Any:
+    """a * b, where a zero of either absorbs: the derivative of scale(g, d) in d is still 0 wherever g is."""
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return FAST.scale_either(a, b)
+    return kernels.scale_either(a, b)
+
+
 class FAST:
     """The fast functions of products, put here by hotpath when they have been made."""
 
     scale: Callable[[Any, Any], Any]
+    scale_either: Callable[[Any, Any], Any]
     multiply: Callable[[Any, Any], Any]
 
 
@@ -373,19 +390,21 @@ def leave_records(
         if not key:
             key = next_key()
         names = primitive.arguments
+        everything = observer.wants_everything
         saved = [
-            d if (names[i] if i < len(names) else names[-1]) in wanted else None for i, d in enumerate(data)
-        ] if wanted else ()
+            d if everything or (names[i] if i < len(names) else names[-1]) in wanted else None
+            for i, d in enumerate(data)
+        ] if wanted or everything else ()
         kept_y = None
         if primitive.outputs == 1:
-            if "y" in wanted:
+            if everything or "y" in wanted:
                 kept_y = y
             output_specs = None
         else:
             for handle in handles:
                 if not handle._key:
                     handle._key = next_key()
-            if "y" in wanted:
+            if everything or "y" in wanted:
                 kept_y = tuple([(handle._data, handle._key) for handle in handles])
             output_specs = [Spec(handle.shape, handle.dtype) for handle in handles]
         if primitive.fallible:
@@ -398,7 +417,12 @@ def leave_records(
         handles._key = key
 
 
-SCALE = Elementwise("scale", kernels.scale, (lambda b: b, lambda a: a), singular=True)
+SCALE = Elementwise("scale", kernels.scale, (lambda b: b, Route(lambda g, a: scale_either(g, a))), singular=True)
+SCALE_EITHER = Elementwise(
+    "scale_either",
+    kernels.scale_either,
+    (Route(lambda g, b: scale_either(g, b)), Route(lambda g, a: scale_either(g, a))),
+)
 
 __all__ = ["REGISTRY", "Axes", "Bilinear", "Core", "Elementwise", "General", "Linear", "Primitive", "Route", "Rule"]
 __all__ += ["Spec", "Virtual", "Zero", "apply", "scale", "tracked"]

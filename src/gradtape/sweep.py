@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays.numpy_kernels import add_into
+from .arrays.numpy_kernels import LARGE, OuterSum, add_into
 from .context import LEVEL, active, next_key, observed_by
 from .errors import NoDerivativeError
 from .functions.elementwise import add, real
@@ -29,9 +29,11 @@ from .tensor import Tensor, Virtual, tensor, tracked
 ndarray = np.ndarray
 
 
-def fit(g: Any, spec: tuple[tuple[int, ...], Any]) -> Any:
-    """Put a cotangent back into its primal's space: shape, dtype, and the real line for a real primal."""
-    shape, dtype = spec
+def fit(g: Any, spec: Any) -> Any:
+    """Put a cotangent back into its primal's space (spec: shape, dtype, ...), on the real line for a real primal."""
+    shape, dtype = spec[0], spec[1]
+    if g.__class__ is OuterSum:
+        g = g.dense()
     if g.shape != shape:
         g = sum_to(g, shape)
         if g.shape != shape:
@@ -47,21 +49,19 @@ def fit(g: Any, spec: tuple[tuple[int, ...], Any]) -> Any:
 def reaches(records: Iterable[Any], sources: set[int]) -> set[int]:
     """Keys of all values that depend on the sources."""
     needed = set(sources)
+    reach = needed.add
     for record in records:
         if record is None:
             continue
         size = len(record)
-        if size == 5:
-            if record[2] in needed:
-                needed.add(record[1])
-        elif size == 8:
+        if size == 8:
             if record[2] in needed or record[5] in needed:
-                needed.add(record[1])
+                reach(record[1])
         elif size == 7:
             if not needed.isdisjoint(record[2]):
-                needed.add(record[1])
+                reach(record[1])
         elif record[2] in needed:
-            needed.add(record[1])
+            reach(record[1])
     return needed
 
 
@@ -80,6 +80,8 @@ def pull_back(
         g = take(record[1], None)
         if g is None:  # nothing downstream needed this
             continue
+        if g.__class__ is OuterSum:
+            g = g.dense()
         if record[1] in wanted:
             found[record[1]] = g
         size = len(record)
@@ -104,6 +106,7 @@ def pull_back(
                 cotangents[k] = add_into(total, part)
             else:
                 cotangents[k] = add(total, part)
+            part = None  # what only the table holds may be written over
         elif size == 8:
             primitive, key, ka, sa, spec_a, kb, sb, spec_b = record
             pulls = primitive.raw_pulls if raw else primitive.pulls
@@ -128,6 +131,7 @@ def pull_back(
                     cotangents[ka] = add_into(total, part)
                 else:
                     cotangents[ka] = add(total, part)
+                part = None
             if to_b:
                 pull = pulls[1]
                 if pull is None:
@@ -146,6 +150,7 @@ def pull_back(
                     cotangents[kb] = add_into(total, part)
                 else:
                     cotangents[kb] = add(total, part)
+                part = None
         elif size == 7:
             pull_general(record, g, cotangents, needed, raw)
         else:  # one of several outputs: collect under the key of the application
@@ -156,7 +161,8 @@ def pull_back(
             parts[index] = g if parts[index] is None else add(parts[index], g)
     for key in wanted:
         if key not in found and key in cotangents:
-            found[key] = cotangents[key]
+            g = cotangents[key]
+            found[key] = g.dense() if g.__class__ is OuterSum else g
     return found
 
 
@@ -186,7 +192,7 @@ def pull_general(
             continue
         k = keys[i]
         total = cotangents.get(k)
-        if raw and type(primitive) is Linear and primitive.accumulate is not None and type(g) is ndarray:
+        if raw and type(primitive) is Linear and primitive.accumulate is not None and spec.shape:
             # A slice's transpose writes into one array, however many slices were taken.
             if total is None:
                 total = np.zeros(spec.shape, spec.dtype)
@@ -298,6 +304,7 @@ class Trace:
     """
 
     __slots__ = ("slots", "roots", "level", "fallible", "virtual")
+    wants_everything = False  # of a record: what pullbacks need is enough
 
     def __init__(self) -> None:
         self.slots: dict[int, Any] = {}
@@ -367,4 +374,12 @@ def run(trace: Trace, seeds: dict[int, Any], sources: list[int], consume: bool) 
         found = pull_back(records, seeds, wanted, needed, raw)
     if consume:
         slots.clear()
-    return [found.get(key) for key in sources]
+    return [owned(found, key) if raw else found.get(key) for key in sources]
+
+
+def owned(found: dict[int, Any], key: int) -> Any:
+    """A result that shares no memory with what the user holds: a large slope may have been handed on as it is."""
+    g = found.get(key)
+    if type(g) is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > 4:
+        return g.copy()  # more than the two tables, this name and getrefcount's argument refer to it
+    return g

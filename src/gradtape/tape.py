@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .context import LEVEL, active, enter, leave, move, new_level, observed_by
+from .context import ACTIVE, LEVEL, active, enter, leave, move, new_level, observed_by
 from .errors import warn
 from .functions.creation import asarray
 from .functions.declare import shape_of
@@ -25,6 +25,8 @@ from .virtual.batched import Batched, batched_seeds, unbatched
 
 
 PLAIN = frozenset([Tensor, Variable])
+#: States of a trace in which it cannot be asked.
+UNUSABLE = frozenset(["new", "used"])
 float64 = np.float64
 ONE = np.float64(1.0)
 
@@ -196,7 +198,7 @@ class GradientTape:
         """
         if output_gradients is None and unconnected_gradients is UnconnectedGradients.NONE:
             simple = self._simple_gradient(target, sources)
-            if simple is not None:
+            if simple is not NotImplemented:
                 return simple
         zeros = wants_zeros(unconnected_gradients)
         trace = self._usable("gradient")
@@ -234,22 +236,22 @@ class GradientTape:
         return structure.unflatten(final)
 
     def _simple_gradient(self, target: Any, sources: Any) -> Any:
-        """The common case in few steps: one recorded target, a source or a list of them, all tracked; else None."""
+        """The common case in few steps: one recorded target, a source or a list of them, all tracked; else NotImplemented."""
         trace = self._trace
-        if type(target) is not Tensor or trace is None or target._key not in trace.slots or trace.state == "used":
-            return None
+        if type(target) is not Tensor or trace is None or target._key not in trace.slots or trace.state in UNUSABLE:
+            return NotImplemented
         many = type(sources) is list
         leaves = sources if many else [sources]
         keys = []
         for leaf in leaves:
             if type(leaf) not in PLAIN or leaf._key not in trace.slots:
-                return None
+                return NotImplemented
             keys.append(leaf._key)
         data = target._data
         if data.__class__ is float64:
             seed = ONE
         elif data.dtype.kind != "f":
-            return None
+            return NotImplemented
         else:
             seed = data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype)
         results = []
@@ -277,14 +279,13 @@ class GradientTape:
         """Run the reverse sweep; a non-persistent tape ends its recording and is used up by success."""
         if self._persistent:
             return run(trace, seeds, keys, consume=False)
-        recording = trace.state == "recording"
-        if recording:
+        observers = active()
+        if trace.state == "recording":
             leave(trace)
         try:
             results = run(trace, seeds, keys, consume=True)
         except BaseException:
-            if recording:
-                enter(trace)
+            ACTIVE.set(observers)  # as it was, for another try
             raise
         trace.state = "used"
         return results

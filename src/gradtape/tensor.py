@@ -9,7 +9,9 @@ The class of a handle says where its value lives, so that an operation needs one
 
 from __future__ import annotations
 
+import sys
 from itertools import count
+from opcode import opmap
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +21,7 @@ from .errors import LostGradientError, users_line, warn
 
 new = object.__new__
 ndarray = np.ndarray
+STORE_SUBSCR = opmap["STORE_SUBSCR"]
 
 #: Types of values which kernels take as they are.
 SCALARS: frozenset[type] = frozenset(
@@ -153,7 +156,11 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if is_observed(self):
             raise lost("numpy.asarray(x), or a function that calls it,")
-        return np.array(concrete(self), dtype=dtype, copy=copy)
+        array = np.array(concrete(self), dtype=dtype, copy=copy)
+        if array is self._data or array.base is not None:  # records may keep this memory: let nobody write there
+            array = array.view()
+            array.flags.writeable = False
+        return array
 
     # -- text
     def __repr__(self) -> str:
@@ -256,6 +263,14 @@ class Variable(Tensor):
         self._data = data
         return self
 
+    def read_value(self) -> Tensor:
+        """Its present value as a Tensor; the reading is recorded."""
+        return +self  # type: ignore[no-any-return, operator]
+
+    def value(self) -> Tensor:
+        """Its present value as a Tensor; the reading is recorded."""
+        return self.read_value()
+
     def assign(self, value: Any) -> Variable:
         """Give it a new value of the same shape (nothing is recorded). Raises ValueError otherwise."""
         return self._assign(value)
@@ -275,6 +290,17 @@ class Variable(Tensor):
         if delta.shape != self.shape:
             raise ValueError(f"Variable {self.name!r} has shape {self.shape}; the change has {delta.shape}")
         return self._assign(self._data + delta if sign > 0 else self._data - delta)
+
+
+def _refuse_in_place(self: Variable, other: Any) -> Any:
+    raise RuntimeError(
+        f"Variable {self.name!r} is not changed by operators such as +=: write v.assign_add(x), v.assign_sub(x) or "
+        "v.assign(v * x)"
+    )
+
+
+for _operator in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"):
+    setattr(Variable, f"__i{_operator}__", _refuse_in_place)
 
 
 class Reference:
@@ -344,13 +370,19 @@ def is_observed(x: Tensor) -> bool:
     return any([key in observer.slots for observer in active()])
 
 
-def lost(where: str) -> LostGradientError:
-    """The error for a recorded value about to become a plain array."""
+REMEDY = (
+    "use gradtape.stack or gradtape.asarray to put Tensors together, and gradtape's or NumPy's own functions on the "
+    "Tensor to compute with it"
+)
+
+
+def lost(where: str, remedy: str = REMEDY) -> LostGradientError:
+    """The error for a recorded value about to become a plain array; `remedy`: what to write to keep the gradient."""
     return LostGradientError(
         f"{where} would make a plain array of a Tensor that is being differentiated, and cut its gradient"
         + (f" (at {line})" if (line := users_line()) else "")
-        + ". Use gradtape.stack or gradtape.asarray to put Tensors together, gradtape's or NumPy's own functions on "
-        "the Tensor to compute with it, gradtape.stop_gradient(x) to make a constant of it, or x.numpy() for its value."
+        + f". To keep it, {remedy}. To cut it on purpose, use gradtape.stop_gradient(x) for a constant, "
+        "or x.numpy() for the value."
     )
 
 
@@ -360,13 +392,21 @@ def _number(x: Tensor, kind: str) -> Any:
     if type(x) is VirtualTensor:
         if is_differentiated(x._data):
             warn(f"{kind}() of a value that is being differentiated forward is a constant: its tangent is dropped")
-    else:
+    elif is_observed(x):
+        if is_stored():
+            raise lost("`array[index] = x`", "make the array a Tensor first: array = gradtape.asarray(array)")
         for observer in active():
             if x._key in observer.slots:
                 observer.note_number(x, kind, users_line())
     if data.size != 1:
         raise TypeError(f"only a Tensor of one element converts to {kind}, not one of shape {x.shape}")
     return data.item()
+
+
+def is_stored() -> bool:
+    """Whether the number that the user's code asks for is for `array[index] = x`: NumPy takes float(x) there."""
+    frame = sys._getframe(3)  # of whoever calls float(x)
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == STORE_SUBSCR
 
 
 def is_differentiated(data: Any) -> bool:

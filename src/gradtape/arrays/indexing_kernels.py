@@ -81,16 +81,16 @@ def add_at(total: ndarray, g: Any, *indices: Any, key: tuple[Any, ...]) -> None:
     numpy.add.at is quick on one flat axis only, so a key that picks elements or rows is flattened first.
     """
     full = filled(key, indices)
-    if all([i.dtype.kind == "b" for i in indices]):
+    if all(i.dtype.kind == "b" for i in indices):
         total[full] += g  # a mask names no place twice
         return
     if total.flags.c_contiguous:
         rest = full[1:]
-        if key[0] is ARRAY and indices[0].dtype.kind != "b" and all([type(k) is slice and k == FULL for k in rest]):
+        if key[0] is ARRAY and indices[0].dtype.kind != "b" and all(type(k) is slice and k == FULL for k in rest):
             _add_flat(total, g, indices[0], total.shape[0], total.size // total.shape[0] if total.shape[0] else 0)
             return
-        if len(full) == total.ndim and all([type(k) is int or (k is not None and k is not Ellipsis and type(k) is not
-                                            slice and k.dtype.kind != "b") for k in full]):  # fmt: skip
+        if len(full) == total.ndim and all(type(k) is int or (k is not None and k is not Ellipsis and type(k) is not
+                                            slice and k.dtype.kind != "b") for k in full):  # fmt: skip
             flat: Any = 0
             for k, n in zip(full, total.shape, strict=True):
                 k = np.asarray(k, np.intp)

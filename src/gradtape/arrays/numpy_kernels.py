@@ -6,6 +6,7 @@ Kernels know nothing of tapes. Most primitives use NumPy's own function and need
 from __future__ import annotations
 
 import sys
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,12 @@ def times_over(g: Any, d: Any) -> Any:
     if type(g) is ndarray and g.nbytes > LARGE and type(d) is ndarray and g.dtype is d.dtype:
         if is_one(g) and g.shape == d.shape:
             return d
-        if g.shape == np.broadcast_shapes(g.shape, d.shape) and dead(g, HELD_ONCE - 1):
+        if g.shape == d.shape and dead(g, HELD_ONCE):
             return np.multiply(g, d, out=g)
     return g * d
 
 
-def negate(g: Any) -> Any:
+def negate(g: Any, _: Any = None) -> Any:
     """-g, called by the sweep for a g that it may not need any more: then a large g is written over."""
     if type(g) is ndarray and g.nbytes > LARGE and dead(g, HELD_ONCE):
         return np.negative(g, out=g)
@@ -74,16 +75,15 @@ def is_one(g: Any) -> bool:
 
 
 def absorb(g: Any, y: Any) -> Any:
-    """y = g * d with 0 where g == 0 absorbs an infinite or undefined d."""
+    """y = g * d, with 0 where g == 0 absorbs an infinite or undefined d, or d == 0 an infinite g."""
     if type(y) is not ndarray:
-        return y if y == y or g != 0 else type(y)(0)
+        return y if y == y or not (g == 0 or abs(g) == inf) else type(y)(0)
     if y.size == 0:
         return y
-    flat = y.ravel(order="K")
-    probe = np.vdot(flat, flat)
+    probe = np.maximum.reduce(y, axis=None)  # NaN if there is one; no BLAS, whose threads may have to wait
     if probe == probe:
         return y
-    return np.where(g == 0, np.zeros((), y.dtype), y)
+    return np.where((g == 0) | (np.isinf(g) & np.isnan(y)), np.zeros((), y.dtype), y)
 
 
 def scale(g: Any, d: Any) -> Any:
@@ -96,26 +96,72 @@ def scale(g: Any, d: Any) -> Any:
     return absorb(g, g * d)
 
 
+def scale_either(a: Any, b: Any) -> Any:
+    """a * b, where a zero of either absorbs an infinite or undefined other."""
+    y = a * b
+    return absorb(b, absorb(a, y))
+
+
 def scale_over(g: Any, d: Any) -> Any:
     """The same, called by the sweep for a g that it may not need any more: a large finite product is written over g."""
     if type(g) is not ndarray:
         y = g * d
         if type(y) is ndarray:
             return absorb(g, y)
-        return y if y == y or g != 0 else type(y)(0)
+        return y if y == y else absorb(g, y)
     if g.nbytes > LARGE and type(d) is ndarray:
         if is_one(g) and g.shape == d.shape:
             return d
-        if g.shape == d.shape and g.dtype is d.dtype and dead(g, HELD_ONCE - 1) and all_finite(d):
+        if g.shape == d.shape and g.dtype is d.dtype and dead(g, HELD_ONCE) and all_finite(d):
             return np.multiply(g, d, out=g)
     return absorb(g, g * d)
 
 
 def all_finite(x: Any) -> bool:
     """Whether no element of an array is infinite or NaN (a large finite one may count as infinite)."""
-    flat = x.ravel(order="K")
-    probe = np.vdot(flat, flat)
+    probe = np.add.reduce(x, axis=None)
     return bool(probe - probe == 0)
+
+
+class OuterSum:
+    """A sum of outer products of vectors, kept factored: a recurrent weight's cotangent, one matrix product in all.
+
+    Behaves as an array to the extent that the sweep needs: a shape, a dtype, and being added to.
+    """
+
+    __slots__ = ("left", "right", "rest", "shape", "dtype")
+    MOST = 256  # products kept factored at a time
+
+    def __init__(self, left: Any, right: Any):
+        self.left, self.right, self.rest = [left], [right], None
+        self.shape, self.dtype = (*left.shape, *right.shape), left.dtype
+
+    def __add__(self, other: Any) -> Any:
+        if type(other) is not OuterSum:
+            return self.dense() + other
+        self.left += other.left
+        self.right += other.right
+        if other.rest is not None:
+            self.rest = other.rest if self.rest is None else self.rest + other.rest
+        if len(self.left) > OuterSum.MOST:
+            self.rest = self.dense()
+            self.left, self.right = [], []
+        return self
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.dense()
+
+    __array_ufunc__ = None
+
+    def dense(self) -> Any:
+        """The array."""
+        if not self.left:
+            return self.rest
+        if len(self.left) == 1:
+            y = self.left[0][:, None] * self.right[0]
+        else:
+            y = np.array(self.left).T @ np.array(self.right)
+        return y if self.rest is None else np.add(y, self.rest, out=y)
 
 
 def add_into(total: Any, g: Any) -> Any:
@@ -168,8 +214,12 @@ def logistic(x: Any) -> Any:
 
 def sech_squared(x: Any) -> Any:
     """1 / cosh(x)^2; cosh overflows to where the value is 0."""
-    y = np.reciprocal(np.cosh(x))
-    return np.multiply(y, y, out=y) if type(y) is ndarray else y * y
+    y = np.cosh(x)
+    if type(y) is ndarray and y.nbytes > LARGE:
+        np.reciprocal(y, out=y)
+        return np.multiply(y, y, out=y)
+    y = 1 / y
+    return y * y
 
 
 def exp2_times(x: Any, order: int) -> Any:
@@ -182,3 +232,37 @@ def exp2_times(x: Any, order: int) -> Any:
         return factor * y
     half = np.exp2(np.multiply(x, 0.5))
     return np.where(np.isinf(y), half * factor * half, factor * y)[()]
+
+
+def cosine(a: Any, b: Any) -> Any:
+    """a / hypot(a, b), and 0 at the origin."""
+    h = np.hypot(a, b)
+    return np.divide(a, h + (h == 0))
+
+
+def sinc(x: Any, order: int) -> Any:
+    """The derivative of that order of sin(pi x) / (pi x).
+
+    With f the derivatives of sin(z) / z: z f[n] + n f[n-1] = sin(z + n pi/2). Upwards this recurrence is stable where
+    |z| exceeds n, downwards from any f far enough up where it does not.
+    """
+    if order == 0:
+        return np.sinc(x)
+    z = np.multiply(x, np.pi)
+    sines = (np.sin(z), np.cos(z))
+    sines += (-sines[0], -sines[1])
+    small = np.abs(z) < order + 2
+    up = np.sinc(x)
+    divisor = np.where(small, 1, z)
+    for n in range(1, order + 1):
+        up = (sines[n % 4] - n * up) / divisor
+    down = np.zeros_like(z)
+    near = np.where(small, z, 0)
+    for n in range(3 * order + 30, order, -1):
+        down = (sines[n % 4] - near * down) / n
+    return (np.where(small, down, up) * float(np.pi**order)).astype(up.dtype, copy=False)[()]
+
+
+def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
+    """numpy.nan_to_num, leaving its argument alone."""
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)[()]

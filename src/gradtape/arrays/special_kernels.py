@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import missing_extra
-from .numpy_kernels import scale
+from .numpy_kernels import logistic, scale
 
 
 def scipy_special(function: str) -> Any:
@@ -44,6 +44,20 @@ def in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
         return (y.astype(x.dtype) if x.dtype.kind == "f" else y)[()]
 
     return computed
+
+
+def floating_pair(a: Any, b: Any) -> tuple[Any, Any]:
+    """Both in the floating dtype of their result, in which Python numbers are weak."""
+    dtype = np.result_type(a, b)
+    if dtype.kind not in "fc":
+        dtype = np.dtype(np.float64)
+    return np.asarray(a, dtype), np.asarray(b, dtype)
+
+
+def absorbing(a: Any, b: Any) -> Any:
+    """a b, where a zero a absorbs an infinite b; without warnings."""
+    with np.errstate(invalid="ignore"):
+        return scale(a, b)
 
 
 # -- the normal distribution ------------------------------------------------------------------------------------
@@ -125,6 +139,7 @@ def polygamma(x: Any, order: int) -> Any:
 def gamma_density(a: Any, x: Any) -> Any:
     """x^(a-1) exp(-x) / gamma(a), also for a <= 0 (there gamma(a) may be infinite)."""
     special = scipy_special("special.gammainc")
+    a, x = floating_pair(a, x)
     with np.errstate(all="ignore"):
         y = special.gammasgn(a) * np.exp(special.xlogy(np.subtract(a, 1), x) - x - special.gammaln(a))
     return np.where((np.less_equal(a, 0)) & (np.floor(a) == a), y.dtype.type(0), y)[()]
@@ -210,17 +225,20 @@ def logit(x: Any) -> Any:
 
 def xlogy(a: Any, b: Any) -> Any:
     """a log(b), 0 where a is 0 and b a number."""
-    return a * np.log(np.where(np.equal(a, 0) & np.equal(b, b), 1, b))[()]
+    a, b = floating_pair(a, b)
+    return a * np.log(np.where((a == 0) & (b == b), 1, b))
 
 
 def xlog1py(a: Any, b: Any) -> Any:
     """a log(1 + b), 0 where a is 0 and b a number."""
-    return a * np.log1p(np.where(np.equal(a, 0) & np.equal(b, b), 0, b))[()]
+    a, b = floating_pair(a, b)
+    return a * np.log1p(np.where((a == 0) & (b == b), 0, b))
 
 
 def divide_absorbing(a: Any, b: Any) -> Any:
     """a / b, 0 where a is 0 whatever b is."""
-    return a / np.where(np.equal(a, 0), 1, b)[()]
+    a, b = floating_pair(a, b)
+    return a / np.where(a == 0, 1, b)
 
 
 def entr(x: Any) -> Any:
@@ -231,7 +249,7 @@ def entr(x: Any) -> Any:
 
 def rel_entr(a: Any, b: Any) -> Any:
     """a log(a / b), 0 where a is 0 and b >= 0, inf where either is negative or only b is 0."""
-    a, b = np.asarray(a), np.asarray(b)
+    a, b = floating_pair(a, b)
     with np.errstate(all="ignore"):
         q = a / b
         y = a * np.where((q > 0) & (q < np.inf), np.log(q), np.log(a) - np.log(b))
@@ -264,13 +282,24 @@ def elu(x: Any, alpha: float, order: int) -> Any:
 
 def gelu(x: Any) -> Any:
     """x ndtr(x)."""
-    return scale(scipy_special("nn.gelu (exact; with approximate=True it needs nothing)").ndtr(x), x)
+    return absorbing(scipy_special("nn.gelu (exact; with approximate=True it needs nothing)").ndtr(x), x)
+
+
+def silu(x: Any) -> Any:
+    """x times the logistic function of x."""
+    return absorbing(logistic(x), x)
+
+
+def softsign(x: Any) -> Any:
+    """x / (1 + |x|)."""
+    return x / (1 + np.abs(x))
 
 
 def sigmoid_cross_entropy(a: Any, b: Any) -> Any:
     """-a log(s) - (1 - a) log(1 - s) with s the logistic function of b."""
+    a, b = floating_pair(a, b)
     tail = np.log1p(np.exp(-np.abs(b)))
-    return tail + scale(np.subtract(1, a), np.maximum(b, 0)) + scale(a, np.maximum(np.negative(b), 0))
+    return tail + absorbing(1 - a, np.maximum(b, 0)) + absorbing(a, np.maximum(-b, 0))
 
 
 # -- softmax over the last axis -----------------------------------------------------------------------------------
@@ -360,7 +389,7 @@ def uncentered(p: Any, t: Any) -> Any:
 
 def softmax_cross_entropy(labels: Any, logits: Any) -> Any:
     """-sum(labels log_softmax(logits)), where a zero label absorbs an infinite logarithm."""
-    return -np.add.reduce(scale(labels, log_softmax(logits)), axis=-1)
+    return -np.add.reduce(absorbing(labels, log_softmax(logits)), axis=-1)
 
 
 def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> Any:

@@ -176,6 +176,8 @@ def recorded_gradient(f: Callable[..., Any], selected: Selected, kwargs: dict[st
             return trace, [None] * len(selected.leaves)
         gradient = run(trace, {value._key: ones_like(value)}, [x._key for x in selected.leaves], consume=False)
         gradient = [None if g is None else conj(g) if g.dtype.kind == "c" else g for g in gradient]
+    # A gradient that is constant may be a plain array, which no trace knows.
+    gradient = [g if g is None or isinstance(g, Tensor) else tensor(g) for g in gradient]
     return trace, gradient
 
 

@@ -17,6 +17,7 @@ from ..primitive import FAST, Elementwise, Linear, Zero, apply, scale
 from ..tensor import Tensor
 from .declare import (
     PRIMITIVE_OF,
+    dtype_of,
     elementwise,
     finish,
     is_complex,
@@ -58,15 +59,24 @@ def power_slope_exponent(a: Any, b: Any, y: Any) -> Any:
 power = elementwise(
     "power", power_slope_base, power_slope_exponent, kernel=operator.pow, singular=True, doc="Power a ** b."
 )
-remainder = elementwise("remainder", 1, lambda a, b: -floor(a / b), kernel=operator.mod, doc="a - b floor(a / b).")
-fmod = elementwise("fmod", 1, lambda a, b: -trunc(a / b), doc="a - b trunc(a / b): the remainder has the sign of a.")
+remainder = elementwise("remainder", 1, lambda a, b: -floor_divide(a, b), kernel=operator.mod, doc="a - b floor(a / b).")
+fmod = elementwise(  # rounding a / b may reach the next integer, which the remainder did not
+    "fmod", 1, lambda a, b, y: rint((y - a) / b), doc="a - b trunc(a / b): the remainder has the sign of a."
+)
 square = elementwise("square", lambda x: 2 * x, doc="Square of x.")
 sqrt = elementwise("sqrt", lambda y: 0.5 / y, singular=True, doc="Square root of x.")
 cbrt = elementwise("cbrt", lambda y: 1 / (3 * y * y), singular=True, doc="Real cube root of x.")
 reciprocal = elementwise("reciprocal", lambda y: -(y * y), singular=True, doc="Reciprocal 1 / x.")
 fabs = elementwise("fabs", lambda x: sign(x), doc="Absolute value of a real x.")
 hypot = elementwise(
-    "hypot", lambda a, y: ratio(a, y), lambda b, y: ratio(b, y), doc="sqrt(a^2 + b^2) without overflow."
+    "hypot", lambda a, b: cosine(a, b), lambda a, b: cosine(b, a), doc="sqrt(a^2 + b^2) without overflow."
+)
+cosine = elementwise(  # no squares: they overflow; no differences: near an axis they lose what is left
+    "cosine",
+    lambda a, b: ratio(cosine(b, a) * cosine(b, a), hypot(a, b)),
+    lambda a, b: -ratio(cosine(a, b) * cosine(b, a), hypot(a, b)),
+    kernel=kernels.cosine,
+    doc="a / hypot(a, b), and 0 at the origin.",
 )
 copysign = elementwise(
     "copysign", lambda a, b: copysign(1.0, a) * copysign(1.0, b), None, doc="Magnitude of a with the sign of b."
@@ -125,10 +135,10 @@ acos = elementwise(
     doc="Inverse cosine, in radians.",
 )  # fmt: skip
 atan = elementwise("atan", lambda x: 1 / (1 + x * x), kernel=np.arctan, doc="Inverse tangent, in radians.")
-atan2 = elementwise(  # no squares: they overflow
+atan2 = elementwise(
     "atan2",
-    lambda a, b: ratio(ratio(b, hypot(a, b)), hypot(a, b)),
-    lambda a, b: -ratio(ratio(a, hypot(a, b)), hypot(a, b)),
+    lambda a, b: ratio(cosine(b, a), hypot(a, b)),
+    lambda a, b: -ratio(cosine(a, b), hypot(a, b)),
     kernel=np.arctan2,
     doc="Angle of the point (b, a), in radians.",
 )
@@ -150,6 +160,26 @@ atanh = elementwise(
 )
 deg2rad = elementwise("deg2rad", math.pi / 180, doc="Degrees to radians.")
 rad2deg = elementwise("rad2deg", 180 / math.pi, doc="Radians to degrees.")
+
+
+degrees, radians = rad2deg, deg2rad
+
+_SINC = Elementwise("sinc", kernels.sinc, (lambda x, order: sinc_derivative(x, order + 1),))
+
+
+def sinc_derivative(x: Any, order: int) -> Any:
+    """The derivative of that order of sin(pi x) / (pi x), which is smooth at 0."""
+    return apply(_SINC, x, order=order)
+
+
+def sinc(x: Any, /) -> Any:
+    """sin(pi x) / (pi x), and 1 at 0. Elementwise; raises TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> float(gt.sinc(0.0)), float(gt.grad(gt.sinc)(0.0))
+    (1.0, 0.0)
+    """
+    return sinc_derivative(operand(x, "sinc", "x"), 0)
 
 
 def reciprocal_hypot(x: Any) -> Any:
@@ -178,6 +208,36 @@ def where(condition: Any, x1: Any, x2: Any, /) -> Any:
     return apply(
         _WHERE, operand(condition, "where", "condition"), operand(x1, "where", "x1"), operand(x2, "where", "x2")
     )
+
+
+_NAN_TO_NUM = Elementwise("nan_to_num", kernels.nan_to_num, (route(lambda g, x: where(isfinite(x), g, 0)),))
+
+
+def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """x with numbers in place of NaN and the infinities (None: the largest there are), which get no gradient.
+
+    Elementwise; raises TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> float(gt.nan_to_num(float("nan")))
+    0.0
+    """
+    return apply(_NAN_TO_NUM, operand(x, "nan_to_num", "x"), nan=nan, posinf=posinf, neginf=neginf)
+
+
+def float_power(x1: Any, x2: Any, /) -> Any:
+    """x1 ** x2 in double precision at least, so that integers too have negative powers.
+
+    Elementwise; shapes broadcast. Raises TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> float(gt.float_power(2, -1))
+    0.5
+    """
+    from .manipulation import astype
+
+    x1, x2 = operand(x1, "float_power", "x1"), operand(x2, "float_power", "x2")
+    return power(*[astype(x, np.result_type(dtype_of(x), np.float64)) for x in (x1, x2)])
 
 
 def ratio(a: Any, b: Any) -> Any:
@@ -220,7 +280,7 @@ _CLIP = Elementwise(
     (
         route(lambda g, x, low, high: where((x >= low) & (x <= high), g, 0)),
         route(lambda g, x, low, high: where((x < low) & (low <= high), g, 0)),
-        route(lambda g, x, low, high: where(x > high, g, 0)),
+        route(lambda g, x, low, high: where((x > high) | (low > high), g, 0)),
     ),
     arguments=("x", "low", "high"),
 )
@@ -249,6 +309,7 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
 # -- complex numbers ---------------------------------------------------------------------------------------------
 _REAL = Linear("real", np.real, lambda g, x: g, batch="align")
 _IMAG = Linear("imag", np.imag, lambda g, x: g * -1j, batch="align")
+_NO_IMAG = Zero("imag_of_real", np.imag, ("x",), batch="align")
 _CONJ = Linear("conj", np.conj, lambda g, x: conj(g), batch="align")
 _COMPLEX = Linear(
     "complex", kernels.complex_of, lambda g, i, specs, saved: real(g) if i == 0 else -imag(g), batch="align",
@@ -256,6 +317,7 @@ _COMPLEX = Linear(
 )  # fmt: skip
 _ABS = elementwise("abs", lambda x: sign(x), doc="")
 _SIGN = piecewise_constant("sign", doc="")
+_ANGLE = Zero("angle_of_real", np.angle, ("x",), batch="align")
 
 
 def real(x: Any, /) -> Any:
@@ -267,7 +329,7 @@ def real(x: Any, /) -> Any:
 def imag(x: Any, /) -> Any:
     """Imaginary part of x; zeros if it is real."""
     x = operand(x, "imag", "x")
-    return apply(_IMAG, x) if is_complex(x) else floor(x) * 0
+    return apply(_IMAG if is_complex(x) else _NO_IMAG, x)
 
 
 def conj(x: Any, /) -> Any:
@@ -296,7 +358,7 @@ def abs(x: Any, /) -> Any:
 def angle(x: Any, /) -> Any:
     """Argument of a complex x, in radians."""
     x = operand(x, "angle", "x")
-    return atan2(imag(x), real(x)) if is_complex(x) else where(x < 0, math.pi, 0.0 * floor(x))
+    return atan2(imag(x), real(x)) if is_complex(x) else apply(_ANGLE, x)
 
 
 def sign(x: Any, /) -> Any:
@@ -354,4 +416,14 @@ def stop_gradient(x: Any) -> Any:
 
 
 finish(abs, "abs", abs.__doc__ or "")
-__all__ = ["PRIMITIVE_OF", "scale"]
+__all__ = [
+    "abs", "acos", "acosh", "add", "angle", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",
+    "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil",
+    "clip", "complex", "conj", "copysign", "cos", "cosh", "deg2rad", "degrees", "divide", "equal", "exp", "exp2", "expm1",
+    "fabs", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot",
+    "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
+    "nan_to_num", "negative", "nextafter", "not_equal", "positive", "power", "rad2deg", "radians", "real", "reciprocal", "remainder",
+    "rint", "round", "sign", "signbit", "sin", "sinc", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan",
+    "tanh", "trunc", "where",
+]  # fmt: skip

@@ -90,21 +90,24 @@ def plus(a: Any, b: Any) -> Any:
 
 
 def push_elementwise(primitive: Elementwise, y: Any, primals: Any, tangents: Tangents, parameters: Any) -> Any:
-    """Sum of tangent times slope; where it is routed, the same route (selecting is its own transpose)."""
+    """Sum of the tangents carried along the slopes."""
     env = primitive.environment(y, primals, parameters)
     dy = None
     for slope, t in zip(primitive.slopes, tangents, strict=True):
-        if t is None or slope is None:
-            continue
-        if isinstance(slope, Route):
-            part = slope(t, env=env)
-        elif isinstance(slope, Rule):
-            d = slope(env=env)
-            part = scale(t, d) if primitive.singular else t * d
-        else:
-            part = t if slope == 1 else t * slope
-        dy = plus(dy, part)
+        if t is not None:
+            dy = plus(dy, push_slope(slope, t, env, primitive.singular))
     return dy
+
+
+def push_slope(slope: Any, t: Any, env: dict[str, Any], singular: bool) -> Any:
+    """Tangent times slope; where it is routed, the same route (selecting is its own transpose)."""
+    if slope is None:
+        return None
+    if isinstance(slope, Route):
+        return slope(t, env=env)
+    if isinstance(slope, Rule):
+        return scale(t, slope(env=env)) if singular else t * slope(env=env)
+    return t if slope == 1 else t * slope
 
 
 def push_linear(primitive: Linear, y: Any, primals: Any, tangents: Tangents, parameters: Any) -> Any:

@@ -1,0 +1,60 @@
+"""gradtape: exact derivatives of ordinary array programs, of first, second and nth order.
+
+    import gradtape as gt
+
+    x = gt.Variable(3.0)
+    with gt.GradientTape() as tape:
+        y = x**2
+    tape.gradient(y, x)  # 6.0
+
+The namespace follows the Python array API standard; beyond it gradtape.special, gradtape.nn, gradtape.linalg, and
+gradtape.tf, TensorFlow's names (imported on demand).
+"""
+
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+from .derivatives.custom import custom
+from .derivatives.custom_gradient import custom_gradient, recompute_grad
+from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
+from .derivatives.forward import jvp, linearize
+from .derivatives.nth import derivative
+from .derivatives.reverse import grad, value_and_grad, vjp
+from .derivatives.vectorize import vmap
+from .errors import (
+    GradtapeError,
+    LostGradientError,
+    NoDerivativeError,
+    NoRuleError,
+    UnconnectedGradientWarning,
+)
+from .forward import ForwardAccumulator
+from .functions import install as _install
+from .functions import nn as nn
+from .functions import special as special
+from .functions.creation import *
+from .functions.cumulative import *
+from .functions.elementwise import *
+from .functions.indexing import *
+from .functions.manipulation import *
+from .functions.products import *
+from .functions.reductions import *
+from .functions.sorting import *
+from .tape import GradientTape, UnconnectedGradients
+from .tensor import Tensor, Variable
+
+_install()
+
+#: Modules that are imported when they are first used.
+_ON_DEMAND = frozenset({"tf", "testing"})
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _ON_DEMAND:
+        return _import_module(f"{__name__}.{name}")
+    if name == "check_grads":
+        return _import_module(f"{__name__}.testing").check_grads
+    raise AttributeError(f"module 'gradtape' has no attribute {name!r}")
+
+
+__version__ = "0.1.0"

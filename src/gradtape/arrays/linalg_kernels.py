@@ -1,0 +1,405 @@
+"""NumPy kernels of linear algebra and tensor products that NumPy itself has not. They know nothing of tapes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import combinations, permutations
+from string import ascii_letters
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+# -- einsum ------------------------------------------------------------------------------------------------------
+class Plan(NamedTuple):
+    """How a contraction becomes one (stack of) matrix product(s)."""
+
+    direct: bool  # nothing is gained by a matrix product
+    elementwise: bool  # nothing is summed
+    swap: bool  # b goes to the left
+    left: tuple[int, ...]  # permutations to (batch, free, summed) and (batch, summed, free)
+    right: tuple[int, ...]
+    groups: tuple[int, int, int]  # how many batch, free left and summed labels there are
+    result: tuple[int, ...]  # permutation from (batch, free left, free right) to the result
+    spread: tuple[tuple[int | None, ...], tuple[int | None, ...]]  # per result axis: the axis of a, of b
+
+
+@lru_cache(maxsize=4096)
+def plan(subscripts: str) -> Plan:
+    """The plan for subscripts "ab,bc->ac"."""
+    terms, out = subscripts.split("->")
+    a, b = terms.split(",")
+    batch = [c for c in out if c in a and c in b]
+    summed = [c for c in a if c in b and c not in out]
+    free_out = [c for c in out if c not in batch]
+    swap = bool(free_out) and free_out[0] not in a
+    x, y = (b, a) if swap else (a, b)
+    free_x = [c for c in out if c in x and c not in batch]
+    free_y = [c for c in out if c in y and c not in batch]
+    made = batch + free_x + free_y
+    return Plan(
+        bool(batch) and not free_out,
+        not summed,
+        swap,
+        tuple([x.index(c) for c in batch + free_x + summed]),
+        tuple([y.index(c) for c in batch + summed + free_y]),
+        (len(batch), len(free_x), len(summed)),
+        tuple([made.index(c) for c in out]),
+        tuple([tuple([term.index(c) if c in term else None for c in out]) for term in (a, b)]),
+    )
+
+
+def contract(a: Any, b: Any, subscripts: str) -> Any:
+    """numpy.einsum of two arrays whose labels are distinct and not of one array alone, by matrix products."""
+    a, b = np.asarray(a), np.asarray(b)
+    p = plan(subscripts)
+    if p.elementwise:
+        return (along(a, p.spread[0]) * along(b, p.spread[1]))[()]
+    if p.direct:
+        return np.einsum(subscripts, a, b)[()]
+    x, y = (b, a) if p.swap else (a, b)
+    x, y = x.transpose(p.left), y.transpose(p.right)
+    nb, nf, ns = p.groups
+    batch, free_x, free_y = x.shape[:nb], x.shape[nb : nb + nf], y.shape[nb + ns :]
+    inner = size(x.shape[nb + nf :])
+    product = x.reshape((*batch, size(free_x), inner)) @ y.reshape((*batch, inner, size(free_y)))
+    return product.reshape((*batch, *free_x, *free_y)).transpose(p.result)[()]
+
+
+def size(shape: tuple[int, ...]) -> int:
+    """Number of elements."""
+    n = 1
+    for length in shape:
+        n *= length
+    return n
+
+
+def along(x: Any, axes: tuple[int | None, ...]) -> Any:
+    """x with its axes in the order given, and new axes of length 1 where None is."""
+    y = x.transpose([i for i in axes if i is not None])
+    return y[tuple([None if i is None else slice(None) for i in axes])]
+
+
+def einsum_one(x: Any, subscripts: str) -> Any:
+    """numpy.einsum of one array."""
+    return np.einsum(subscripts, x)[()]
+
+
+def einsum_spread(g: Any, subscripts: str, shape: tuple[int, ...]) -> Any:
+    """The transpose of einsum_one: g back on diagonals and along summed axes of an array of that shape."""
+    labels, out = subscripts.split("->")
+    distinct = "".join(dict.fromkeys(labels))
+    g = along(np.asarray(g), tuple([out.index(c) if c in out else None for c in distinct]))
+    if distinct == labels:
+        return np.broadcast_to(g, shape)[()]
+    result = np.zeros(shape, g.dtype)
+    np.einsum(f"{labels}->{distinct}", result)[...] = g
+    return result
+
+
+# -- symmetric matrices ------------------------------------------------------------------------------------------
+def hermitian(x: Any) -> Any:
+    """(x + x^H) / 2."""
+    return 0.5 * (x + x.conj().mT)
+
+
+def cholesky(x: Any) -> Any:
+    """The lower factor of the Hermitian part of x."""
+    return np.linalg.cholesky(hermitian(x))
+
+
+def eigh(x: Any) -> tuple[Any, Any]:
+    """Eigenvalues, ascending, and eigenvectors of the Hermitian part of x."""
+    return tuple(np.linalg.eigh(hermitian(x)))
+
+
+def eigvalsh(x: Any) -> Any:
+    """Eigenvalues, ascending, of the Hermitian part of x."""
+    return np.linalg.eigvalsh(hermitian(x))
+
+
+def svd(x: Any) -> tuple[Any, Any, Any]:
+    """The reduced singular value decomposition."""
+    return tuple(np.linalg.svd(x, full_matrices=False))
+
+
+def svdvals(x: Any) -> Any:
+    """The singular values."""
+    return np.linalg.svd(x, compute_uv=False)
+
+
+def rounding(w: Any) -> Any:
+    """The size up to which differences of w (its last axis) are rounding, as the side of a matrix."""
+    if w.shape[-1] == 0:
+        return np.zeros((), w.dtype)
+    eps = np.finfo(w.dtype).eps
+    return 4 * w.shape[-1] * eps * np.max(np.abs(w), axis=-1)[..., None, None]
+
+
+def closed_gaps(w: Any) -> Any:
+    """Which pairs of different indices have equal values."""
+    closed = np.abs(w[..., None, :] - w[..., :, None]) <= rounding(w)
+    return closed & ~np.eye(w.shape[-1], dtype=bool)
+
+
+def closed_sums(s: Any) -> Any:
+    """Which pairs of indices have values that are both 0."""
+    return s[..., None, :] + s[..., :, None] <= rounding(s)
+
+
+def faint(x: Any, beside: Any) -> Any:
+    """Which elements of the matrix x are rounding beside another matrix."""
+    if x.size == 0:
+        return np.zeros(x.shape, bool)
+    eps = np.finfo(x.dtype).eps
+    return np.abs(x) <= 64 * x.shape[-1] * eps * np.max(np.abs(beside), axis=(-2, -1), keepdims=True, initial=0)
+
+
+def negligible(n: Any, m: Any, g: Any, lost: Any) -> Any:
+    """Which n are rounding beside m, where m and g, the cotangents of the values, leave no doubt about 0 / 0.
+
+    A function of both the vectors and the values of a pair may depend on what is no longer in n.
+    """
+    small = faint(n, m)
+    doubt = (g != 0)[..., :, None] | (g != 0)[..., None, :]
+    return small & ~(doubt & (~faint(m, m) | lost) & ~np.eye(n.shape[-1], dtype=bool))
+
+
+def gap_quotient(n: Any, gap: Any, negligible: Any) -> Any:
+    """n / gap; over a gap of zero: 0 where n is negligible, else NaN."""
+    n, gap = np.asarray(n), np.asarray(gap)
+    closed = gap == 0
+    with np.errstate(all="ignore"):
+        y = n / np.where(closed, np.ones((), gap.dtype), gap)
+    if closed.any():
+        y = np.where(closed, np.where(negligible, np.zeros((), y.dtype), np.full((), np.nan, y.dtype)), y)
+    return y[()]
+
+
+# -- determinants ------------------------------------------------------------------------------------------------
+def det_derivative(a: Any, *xs: Any) -> Any:
+    """The matrix C with sum(C * Y) = d^(m+1)/dt1..dtm du det(A + t1 X1 + ... + tm Xm + u Y) at 0; m = 0: cofactors.
+
+    In the basis of A = U S V^H the determinant of S + X is a sum over sets of rows of the minors of X times the
+    product of the singular values outside the set: nothing is divided by, so singular matrices are like others.
+    For the sum over permutations see docs/architecture.md.
+    """
+    n = a.shape[-1]
+    m = len(xs)
+    if n <= m:
+        return np.zeros(np.broadcast_shapes(a.shape, *[x.shape for x in xs]), np.result_type(a, *xs))
+    if m == 0 and (regular := cofactors_by_inverse(a)) is not None:
+        return regular
+    u, s, vh = np.linalg.svd(a)
+    # cof(U S V^H) = det(U) det(V^H) conj(U) cof(S) conj(V)^H
+    unit = np.linalg.det(u) * np.linalg.det(vh)
+    inner = [u.conj().mT @ x @ vh.conj().mT for x in xs]
+    if n ** (m + 1) <= 1 << 21:
+        c = minors(leave_out(s, m + 1), inner)
+    else:
+        c = minors_of_regular(s, inner)
+    return (unit[..., None, None] * (u.conj() @ c @ vh.conj())).astype(np.result_type(a, *xs), copy=False)
+
+
+def cofactors_by_inverse(a: Any) -> Any:
+    """det(A) A^-T where all matrices are well conditioned, else None: ten times faster than singular values."""
+    with np.errstate(all="ignore"):
+        d = np.linalg.det(a)
+        if not np.all(np.isfinite(d)) or not np.all(np.abs(d) > np.finfo(d.dtype).tiny * 1e4):
+            return None
+        try:
+            inverse = np.linalg.inv(a)
+        except np.linalg.LinAlgError:
+            return None
+        condition = np.linalg.norm(inverse, axis=(-2, -1)) * np.linalg.norm(a, axis=(-2, -1))
+        if not np.all(condition < 1e3):
+            return None
+    return d[..., None, None] * inverse.mT
+
+
+def leave_out(s: Any, k: int) -> Any:
+    """The products of all s but those of k distinct indices, as an array with k axes; 0 where indices coincide."""
+    n = s.shape[-1]
+    p = np.ones(s.shape[:-1] + (n,) * k, s.dtype)
+    for i in range(n):
+        factor = np.ones(s.shape[:-1] + (n,) * k, s.dtype) * s[..., i].reshape(s.shape[:-1] + (1,) * k)
+        for axis in range(k):
+            factor[(..., i) + (slice(None),) * (k - 1 - axis)] = 1
+        p = p * factor
+    grid = np.indices((n,) * k)
+    for i, j in combinations(range(k), 2):
+        p = np.where(grid[i] == grid[j], 0, p)
+    return p
+
+
+def permutations_with_sign(k: int) -> list[tuple[tuple[int, ...], int]]:
+    """All permutations of range(k), each with its sign."""
+    return [(q, (-1) ** sum([q[i] > q[j] for i, j in combinations(range(k), 2)])) for q in permutations(range(k))]
+
+
+def minors(p: Any, xs: list[Any]) -> Any:
+    """det_derivative at a diagonal matrix: p says what the other diagonal entries contribute (see leave_out)."""
+    k = len(xs) + 1
+    letters = ascii_letters[:k]
+    total: Any = 0
+    for q, sign in permutations_with_sign(k):
+        terms = ",".join(["..." + letters] + ["..." + letters[i] + letters[q[i]] for i in range(k - 1)])
+        row, column = letters[k - 1], letters[q[k - 1]]
+        if row == column:
+            total = total + sign * diagonal_matrix(np.einsum(f"{terms}->...{row}", p, *xs))
+        else:
+            total = total + sign * np.einsum(f"{terms}->...{row}{column}", p, *xs)
+    return total
+
+
+def minors_of_regular(s: Any, xs: list[Any]) -> Any:
+    """The same where no s is 0, in products of matrices: coinciding indices cancel between permutations."""
+    k = len(xs) + 1
+    r = 1 / s[..., None]
+    scaled = [x * r for x in xs]
+    total: Any = 0
+    letters = ascii_letters[:k]
+    for q, sign in permutations_with_sign(k):
+        terms = ",".join(["..." + letters[i] + letters[q[i]] for i in range(k - 1)])
+        row, column = letters[k - 1], letters[q[k - 1]]
+        if row == column:
+            trace = np.einsum(terms + "->...", *scaled, optimize=True) if scaled else np.ones(s.shape[:-1])
+            total = total + sign * diagonal_matrix(trace[..., None] * np.ones_like(s))
+        else:
+            total = total + sign * np.einsum(f"{terms}->...{row}{column}", *scaled, optimize=True)
+    return np.prod(s, axis=-1)[..., None, None] * r * total
+
+
+def diagonal_matrix(d: Any) -> Any:
+    """A matrix with d on its diagonal."""
+    return d[..., None] * np.eye(d.shape[-1], dtype=d.dtype)
+
+
+# -- the exponential ---------------------------------------------------------------------------------------------
+#: Degrees of Pade's approximant and the norms up to which each is good to rounding, derivatives included:
+#: Al-Mohy and Higham, "Computing the Frechet derivative of the matrix exponential", SIAM J. Matrix Anal. 30 (2009).
+PADE = {
+    3: (1.08e-2, (120.0, 60.0, 12.0, 1.0)),
+    5: (2.00e-1, (30240.0, 15120.0, 3360.0, 420.0, 30.0, 1.0)),
+    7: (7.83e-1, (17297280.0, 8648640.0, 1995840.0, 277200.0, 25200.0, 1512.0, 56.0, 1.0)),
+    9: (
+        1.78,
+        (17643225600.0, 8821612800.0, 2075673600.0, 302702400.0, 30270240.0, 2162160.0, 110880.0, 3960.0, 90.0, 1.0),
+    ),
+    13: (
+        4.74,
+        (
+            64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0,
+            10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0, 1.0,
+        ),
+    ),
+}  # fmt: skip
+
+
+def expm(x: Any, blocks: int) -> Any:
+    """The exponential of matrices by scaling, Pade's approximant and squaring (Higham 2005).
+
+    `blocks`: x is block triangular with that many equal diagonal blocks (see functions/linalg.py); the norm of one
+    says how to scale, for the exponential is linear in each of the others.
+    """
+    n = x.shape[-1]
+    if x.size == 0:
+        return x.copy()
+    first = x[..., : n // blocks, : n // blocks]
+    norm = np.max(np.sum(np.abs(first), axis=-2), initial=0.0)
+    eye = np.eye(n, dtype=x.dtype)
+    if not np.isfinite(norm):
+        return np.full(x.shape, np.nan, x.dtype)
+    for degree, (limit, b) in PADE.items():
+        if norm <= limit or degree == 13:
+            break
+    squarings = max(0, int(np.ceil(np.log2(norm / limit)))) if norm > limit else 0
+    x = x / x.dtype.type(2.0**squarings)
+    x2 = x @ x
+    if degree == 13:
+        x4 = x2 @ x2
+        x6 = x4 @ x2
+        odd = x6 @ (b[13] * x6 + b[11] * x4 + b[9] * x2) + b[7] * x6 + b[5] * x4 + b[3] * x2 + b[1] * eye
+        even = x6 @ (b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2 + b[0] * eye
+    else:
+        odd, even, power = b[1] * eye, b[0] * eye, eye
+        for i in range(2, degree, 2):
+            power = power @ x2
+            even, odd = even + b[i] * power, odd + b[i + 1] * power
+    odd = x @ odd
+    y = np.linalg.solve(even - odd, even + odd)
+    for _ in range(squarings):
+        y = y @ y
+    return y
+
+
+def block_triangle(x: Any, e: Any) -> Any:
+    """[[x, e], [0, x]]."""
+    n = x.shape[-1]
+    leading = np.broadcast_shapes(x.shape[:-2], e.shape[:-2])
+    y = np.zeros((*leading, 2 * n, 2 * n), np.result_type(x, e))
+    y[..., :n, :n] = y[..., n:, n:] = x
+    y[..., :n, n:] = e
+    return y
+
+
+# -- diagonals and norms -----------------------------------------------------------------------------------------
+def diagonal(x: Any, offset: int) -> Any:
+    """The diagonals of the last two axes."""
+    return np.diagonal(x, offset, -2, -1)
+
+
+def onto_diagonal(g: Any, offset: int, shape: tuple[int, int]) -> Any:
+    """Matrices of that shape with g on a diagonal."""
+    y = np.zeros((*g.shape[:-1], *shape), g.dtype)
+    i = np.arange(g.shape[-1])
+    y[..., i + max(-offset, 0), i + max(offset, 0)] = g
+    return y
+
+
+def norm2(x: Any, axis: tuple[int, ...]) -> Any:
+    """The Euclidean norm along the axes, scaled where squares over- or underflow."""
+    x = np.asarray(x)
+    with np.errstate(all="ignore"):
+        if x.ndim == len(axis) == 1 and x.flags.c_contiguous:
+            y = np.sqrt(np.vdot(x, x).real)
+        else:
+            y = np.sqrt(np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis))
+        limits = np.finfo(y.dtype)
+        low, high = np.sqrt(limits.tiny / limits.eps), np.sqrt(limits.max)
+        if x.size == 0 or np.all((y > low) & (y < high)):
+            return y
+        size = np.abs(x)
+        largest = np.max(size, axis=axis, keepdims=True)
+        scale = np.where((largest == 0) | ~np.isfinite(largest), np.ones((), y.dtype), largest)
+        scaled = size / scale
+        return (np.sqrt(np.add.reduce(scaled * scaled, axis=axis)) * scale.reshape(np.shape(y)))[()]
+
+
+def p_norm(x: Any, p: float, axis: tuple[int, ...]) -> Any:
+    """(sum |x|^p)^(1/p) along the axes, scaled by the largest |x| (the smallest for p < 0)."""
+    size = np.abs(x)
+    if size.size == 0:
+        return np.add.reduce(size, axis=axis)
+    pivot = (np.max if p > 0 else np.min)(size, axis=axis, keepdims=True)
+    scale = np.where((pivot == 0) | ~np.isfinite(pivot), np.ones((), pivot.dtype), pivot)
+    with np.errstate(all="ignore"):
+        y = np.add.reduce((size / scale) ** p, axis=axis) ** (1 / p)
+    return (y * scale.reshape(np.shape(y)))[()]
+
+
+def cheapest_order(sizes: list[int]) -> list[list[int]]:
+    """Where to split the product of matrices i..j of sizes[i] x sizes[i + 1] (Cormen et al., ch. 15)."""
+    n = len(sizes) - 1
+    cost = [[0] * n for _ in range(n)]
+    split = [[0] * n for _ in range(n)]
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            cost[i][j], split[i][j] = min(
+                [
+                    (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                    for k in range(i, j)
+                ]
+            )
+    return split

@@ -1,0 +1,416 @@
+"""Functions whose gradient is the user's: custom_gradient, recompute_grad, grad_pass_through, as in TensorFlow.
+
+The function's body runs as ordinary operations, seen by the tapes: what its grad_fn captures stays connected for
+higher orders. Its outputs are then given new handles, and one record leads from those straight to the arguments.
+Under forward mode and vmap the same call is made on what the virtual arguments are made of, so that the user's rule
+holds in every mode; there the body is run again when the rule is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+from ..context import LEVEL, active, new_level, next_key, observed_by
+from ..errors import warn
+from ..functions.creation import asarray
+from ..functions.elementwise import conj
+from ..nest import flatten
+from ..primitive import General, leave_records
+from ..sweep import Trace, run, transposed
+from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch, tracked
+from ..virtual.batched import Batched, unbatched
+from ..virtual.dual import Dual
+
+#: From one cotangent (or None) per output to one (or None) per leaf of the arguments and per variable.
+Pull = Callable[[Sequence[Any]], list[Any]]
+#: From the leaves to the outputs, their pullback, and the variables that were read.
+Body = Callable[[list[Any]], tuple[list[Any], Pull, list[Variable]]]
+
+
+class VariableWatcher:
+    """An observer that records nothing; it only notes which trainable Variables are read."""
+
+    wants_everything = False
+
+    def __init__(self) -> None:
+        self.slots: dict[int, Any] = {}
+        self.level = LEVEL.get()
+        self.found: dict[int, Variable] = {}
+
+    def accessed(self, variable: Variable) -> None:
+        """Note a Variable."""
+        if variable.trainable and variable._data.dtype.kind in "fc":
+            self.found[variable.order] = variable
+
+    def note_number(self, x: Tensor, kind: str, line: str) -> None:
+        """A number was taken of x: no concern of this."""
+
+    def variables(self, passed: list[Any]) -> list[Variable]:
+        """Those read, in order of creation, without those passed as arguments."""
+        known = {id(leaf) for leaf in passed}
+        return [self.found[order] for order in sorted(self.found) if id(self.found[order]) not in known]
+
+
+# -- the call --------------------------------------------------------------------------------------------------
+def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pull, list[Variable]]:
+    """Run the body on the leaves and leave one record of it all, whatever kind of value the leaves are."""
+    level = max([leaf._data.level for leaf in leaves if type(leaf) is VirtualTensor], default=0)
+    if not level:
+        outputs, pull, variables = body(leaves)
+        for variable in variables:  # a body that nobody saw has read them all the same
+            touch(variable)
+        handles = [tensor(output._data) for output in outputs]
+        deep = max([h._data.level for h in handles if type(h) is VirtualTensor], default=0)
+        record(tuple([o for o in active() if o.level >= deep]), handles, [*leaves, *variables], pull, name)
+        return handles, pull, variables
+    observers = active()
+    with observed_by(tuple([o for o in observers if o.level < level])):
+        top = next(type(x._data) for x in leaves if type(x) is VirtualTensor and x._data.level == level)
+        if top is Dual:
+            handles, variables = on_duals(body, leaves, level, name)
+        elif top is Batched:
+            handles, variables = on_batches(body, leaves, level, name)
+        else:
+            raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
+
+    def pull(cotangents: Sequence[Any]) -> list[Any]:
+        return body(leaves)[1](cotangents)
+
+    for variable in variables:
+        touch(variable)
+    watching = tuple([o for o in observers if o.level >= level])
+    for observer in watching:
+        observer.virtual = True
+    record(watching, handles, [*leaves, *variables], pull, name)
+    return handles, pull, variables
+
+
+def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any], pull: Pull, name: str) -> None:
+    """Let the observers know of one application with this pullback."""
+    if not observers or not handles:
+        return
+
+    def joint(g: Any, *_: Any) -> list[Any]:
+        parts = pull(list(g) if isinstance(g, list | tuple) else [g])
+        if active():
+            return parts
+        return [p._data if type(p) is Tensor else p for p in parts]
+
+    primitive = General(name, no_kernel, outputs=len(handles), register=False, joint_vjp=joint)
+    primitive.saves = ()  # the pullback keeps what it needs
+    data = [leaf._data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    keys = [leaf._key if isinstance(leaf, Tensor) else 0 for leaf in leaves]
+    if len(handles) == 1:
+        leave_records(primitive, observers, handles[0], handles[0]._data, data, keys, {})
+    else:
+        leave_records(primitive, observers, tuple(handles), tuple([h._data for h in handles]), data, keys, {})
+
+
+def no_kernel(*_: Any) -> Any:
+    """In place of a kernel: the application has taken place already."""
+    raise NotImplementedError("an application of a function with a custom gradient cannot be replayed")
+
+
+def on_duals(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+    """Forward mode: the call on the primals, and the transposed pullback on the tangents."""
+    primals, tangents = [], []
+    for leaf in leaves:
+        moves = type(leaf) is VirtualTensor and leaf._data.level == level
+        primals.append(leaf._data.primal if moves else leaf)
+        tangents.append(leaf._data.tangent if moves else None)
+    outputs, pull, variables = perform(body, primals, name)
+    handles = []
+    for i, y in enumerate(outputs):
+
+        def backwards(g: Any, i: int = i) -> list[Any]:
+            return pull([g if j == i else None for j in range(len(outputs))])[: len(leaves)]
+
+        differentiable = y.dtype.kind in "fc" and any([t is not None for t in tangents])
+        with np.errstate(all="ignore"):
+            dy = transposed(backwards, y, tangents) if differentiable else None
+        handles.append(tensor(Dual(y, dy if dy is None or isinstance(dy, Tensor) else tensor(dy), level)))
+    return handles, variables
+
+
+def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+    """vmap: the call, of all examples at once, on the batches."""
+    flags = [type(leaf) is VirtualTensor and leaf._data.level == level for leaf in leaves]
+    batches = [leaf._data.values if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
+    size = next(b.shape[0] for b, flag in zip(batches, flags, strict=True) if flag)
+
+    def examples(values: list[Any], inner: int) -> list[Any]:
+        return [tensor(Batched(v, inner)) if flag else v for v, flag in zip(values, flags, strict=True)]
+
+    def batched_body(values: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
+        with new_level() as inner:
+            outputs, _, variables = body(examples(values, inner))
+            outputs = [unbatched(y, inner, size) for y in outputs]
+
+        def pull(cotangents: Sequence[Any]) -> list[Any]:
+            with new_level() as inner:
+                back = body(examples(values, inner))[1]
+                seeds = [
+                    None if g is None else tensor(Batched(g if isinstance(g, Tensor) else tensor(g), inner))
+                    for g in cotangents
+                ]
+                return [None if d is None else unbatched(d, inner, size) for d in back(seeds)]
+
+        return outputs, pull, variables
+
+    outputs, _, variables = perform(batched_body, batches, name)
+    return [tensor(Batched(y, level)) for y in outputs], variables
+
+
+def own_handle(leaf: Any) -> Any:
+    """A handle of the callee's own, so that `x[i] = v` by the caller does not change what grad_fn captured."""
+    return tracked(leaf._data, leaf._key) if type(leaf) is Tensor or type(leaf) is VirtualTensor else leaf
+
+
+# -- custom_gradient ----------------------------------------------------------------------------------------------
+class CustomGradient:
+    """A function with its own gradient; as a method it is bound like one."""
+
+    def __init__(self, f: Callable[..., Any]):
+        self.f = f
+        update_wrapper(self, f)
+
+    def __get__(self, instance: Any, owner: Any = None) -> CustomGradient:
+        return CustomGradient(self.f.__get__(instance, owner))
+
+    def __repr__(self) -> str:
+        return f"<function {getattr(self.f, '__qualname__', self.f)} with a custom gradient>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        f = self.f
+        name = getattr(f, "__name__", "custom_gradient")
+        positional = len(flatten(args, none_is_leaf=True)[0])
+        leaves, structure = flatten((args, in_order(f, kwargs)), none_is_leaf=True)
+        shapes: list[Any] = []
+
+        def body(leaves: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
+            args, kwargs = structure.unflatten(leaves)
+            watcher = VariableWatcher()
+            with observed_by((*active(), watcher)):
+                result = f(*args, **kwargs)
+            if not isinstance(result, tuple) or len(result) != 2 or not callable(result[1]):
+                raise TypeError(f"custom_gradient: {name} must return (outputs, grad_fn)")
+            outputs, shape = flatten(result[0], none_is_leaf=True)
+            shapes[:] = [shape]
+            outputs = [asarray(y) for y in outputs]
+            variables = watcher.variables(leaves)
+            if variables and not takes_variables(result[1]):
+                raise TypeError(
+                    f"custom_gradient: {name} reads the Variable {variables[0].name!r}, so its grad_fn must take a "
+                    "keyword argument `variables` and return (gradients, variable_gradients)"
+                )
+            pull = pullback(name, result[1], [(y.shape, y.dtype) for y in outputs], leaves, positional, variables)
+            return outputs, pull, variables
+
+        handles, _, _ = perform(body, [own_handle(leaf) for leaf in leaves], name)
+        return shapes[0].unflatten(handles)
+
+
+def in_order(f: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments in the order in which f names them."""
+    if len(kwargs) < 2:
+        return kwargs
+    names = list(signature(f).parameters)
+    place = {name: i for i, name in enumerate(names)}
+    return dict(sorted(kwargs.items(), key=lambda item: place.get(item[0], len(names))))
+
+
+def takes_variables(grad_fn: Callable[..., Any]) -> bool:
+    """Whether grad_fn can be given `variables=`."""
+    parameters = signature(grad_fn).parameters
+    return "variables" in parameters or any([p.kind is Parameter.VAR_KEYWORD for p in parameters.values()])
+
+
+def pullback(
+    name: str,
+    grad_fn: Callable[..., Any],
+    specs: list[Any],
+    leaves: list[Any],
+    positional: int,
+    variables: list[Variable],
+) -> Pull:
+    """grad_fn as the sweep wants it: plain transposes, one cotangent or None per leaf and variable."""
+    followed = [i for i in range(positional, len(leaves)) if is_followed(leaves[i])]
+
+    def pull(cotangents: Sequence[Any]) -> list[Any]:
+        upstream = []
+        for g, (shape, dtype) in zip(cotangents, specs, strict=True):
+            g = tensor(np.zeros(shape, dtype)[()]) if g is None else g if isinstance(g, Tensor) else tensor(g)
+            upstream.append(conj(g) if g.dtype.kind == "c" else g)
+        of_variables: list[Any] = []
+        if variables:
+            answer = grad_fn(*upstream, variables=variables)
+            if not isinstance(answer, tuple) or len(answer) != 2:
+                raise ValueError(f"the grad_fn of {name} must return (gradients, variable_gradients)")
+            of_arguments, of_variables = answer[0], flatten(answer[1], none_is_leaf=True)[0]
+            if len(of_variables) != len(variables):
+                raise ValueError(
+                    f"the grad_fn of {name} gave {len(of_variables)} variable gradients for {len(variables)} Variables"
+                )
+        else:
+            of_arguments = grad_fn(*upstream)
+        parts, _ = flatten(of_arguments, none_is_leaf=True)
+        return [as_cotangent(p) for p in [*matched(parts), *of_variables]]
+
+    def matched(parts: list[Any]) -> list[Any]:
+        """One gradient per leaf; those of keyword arguments may be left out, or given for the Tensors only."""
+        if len(parts) == len(leaves):
+            return parts
+        if len(parts) == positional:
+            if followed:
+                warn(
+                    f"a keyword argument of {name} is a Tensor that is differentiated, but its grad_fn gives no "
+                    "gradient for it: pass it by position, or return its gradient after the others"
+                )
+            return parts + [None] * (len(leaves) - positional)
+        tensors = [i for i in range(positional, len(leaves)) if isinstance(leaves[i], Tensor)]
+        if len(parts) == positional + len(tensors):
+            rest = dict(zip(tensors, parts[positional:], strict=True))
+            return [parts[i] if i < positional else rest.get(i) for i in range(len(leaves))]
+        raise ValueError(f"the grad_fn of {name} gave {len(parts)} gradients for {positional} arguments")
+
+    return pull
+
+
+def is_followed(leaf: Any) -> bool:
+    """Whether some observer follows this value now."""
+    return isinstance(leaf, Tensor) and any([leaf._key in observer.slots for observer in active()])
+
+
+def as_cotangent(p: Any) -> Any:
+    """What a grad_fn gave for one argument, as a Tensor in the sweep's convention for complex numbers."""
+    if p is None:
+        return None
+    p = asarray(p)
+    return conj(p) if p.dtype.kind == "c" else p
+
+
+def custom_gradient(f: Callable[..., Any] | None = None) -> Any:
+    """A decorator: f(*args) returns (outputs, grad_fn), and grad_fn(*upstream) is used for its gradient.
+
+    grad_fn gets one cotangent per output (zeros for those not used) and returns one gradient, or None, per
+    argument. If f reads trainable Variables that are not arguments, grad_fn is given them as `variables=` and
+    returns (gradients, variable_gradients). Second derivatives are those of grad_fn, also through what it captured
+    from f's body. Raises ValueError where the counts do not match, TypeError if f does not return such a pair.
+
+    >>> import gradtape as gt
+    >>> @gt.custom_gradient
+    ... def log1pexp(x):
+    ...     e = gt.exp(x)
+    ...     return gt.log(1 + e), lambda upstream: upstream * (1 - 1 / (1 + e))
+    >>> float(gt.grad(log1pexp)(100.0))
+    1.0
+    """
+    return custom_gradient if f is None else CustomGradient(f)
+
+
+# -- recompute_grad -----------------------------------------------------------------------------------------------
+class Recomputed:
+    """A function whose intermediate values are not kept: it is run again when its gradient is asked for."""
+
+    def __init__(self, f: Callable[..., Any]):
+        self.f = f
+        update_wrapper(self, f)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Recomputed:
+        return Recomputed(self.f.__get__(instance, owner))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        f = self.f
+        leaves, structure = flatten((args, kwargs), none_is_leaf=True)
+        shapes: list[Any] = []
+
+        def forward(leaves: list[Any]) -> list[Any]:
+            args, kwargs = structure.unflatten(leaves)
+            outputs, shape = flatten(f(*args, **kwargs), none_is_leaf=True)
+            shapes[:] = [shape]
+            return [asarray(y) for y in outputs]
+
+        def body(leaves: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
+            watcher = VariableWatcher()
+            with observed_by((watcher,)):
+                outputs = forward(leaves)
+            variables = watcher.variables(leaves)
+            return outputs, lambda cotangents: run_again(forward, leaves, variables, cotangents), variables
+
+        handles, _, _ = perform(body, [own_handle(leaf) for leaf in leaves], getattr(f, "__name__", "recompute_grad"))
+        return shapes[0].unflatten(handles)
+
+
+def run_again(
+    forward: Callable[[list[Any]], list[Any]],
+    leaves: list[Any],
+    variables: list[Variable],
+    cotangents: Sequence[Any],
+) -> list[Any]:
+    """Run forward on a trace of its own and sweep that. A leaf that occurs twice gets its gradient once."""
+    trace = Trace()
+    inputs: list[Any] = []
+    keys: list[int] = []
+    once: dict[int, Any] = {}
+    for leaf in leaves:
+        if isinstance(leaf, Tensor) and leaf.dtype.kind in "fc":
+            key = leaf._key or next_key()
+            first = key not in once
+            if first:
+                once[key] = leaf if type(leaf) is Variable else tracked(leaf._data, key)
+                trace.follow(once[key])
+            inputs.append(once[key])
+            keys.append(key if first else 0)
+        else:
+            inputs.append(leaf)
+            keys.append(0)
+    for variable in variables:
+        trace.follow(variable)
+        keys.append(variable._key)
+    with observed_by((*active(), trace)):
+        outputs = forward(inputs)
+    seeds: dict[int, Any] = {}
+    for y, g in zip(outputs, cotangents, strict=True):
+        if g is not None and y._key in trace.slots:
+            seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
+    found = run(trace, seeds, keys, consume=True)
+    return [None if g is None else g if isinstance(g, Tensor) else tensor(g) for g in found]
+
+
+def recompute_grad(f: Callable[..., Any]) -> Any:
+    """f, run again when its gradient is asked for instead of keeping its intermediate values: memory for time.
+
+    Differentiable to any order; Variables are found by themselves. f must give the same values again.
+
+    >>> import gradtape as gt
+    >>> layer = gt.recompute_grad(lambda x: gt.sin(gt.exp(x)))
+    >>> float(gt.grad(layer)(0.0)) == float(gt.cos(1.0))
+    True
+    """
+    return Recomputed(f)
+
+
+def grad_pass_through(f: Callable[..., Any]) -> Any:
+    """f forward, and the identity for its gradient (one output per argument): rounding, clipping, assigning.
+
+    >>> import gradtape as gt
+    >>> from gradtape.derivatives.custom_gradient import grad_pass_through
+    >>> float(gt.grad(grad_pass_through(gt.round))(2.4))
+    1.0
+    """
+
+    def with_identity(*args: Any, **kwargs: Any) -> Any:
+        def backward(*upstream: Any, variables: Any = None) -> Any:
+            return (upstream, [None] * len(variables)) if variables else upstream
+
+        return f(*args, **kwargs), backward
+
+    return update_wrapper(CustomGradient(with_identity), f)
+
+
+__all__ = ["custom_gradient", "grad_pass_through", "recompute_grad"]

@@ -1,0 +1,154 @@
+"""Running sums and products along an axis, and the linear recurrence that the latter's derivatives are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import reduction_kernels as kernels
+from ..primitive import Axes, General, Linear, apply, scale
+from .declare import normalized_axes, operand, shape_of
+from .manipulation import astype, concat, reshape
+from .reductions import batched_alike
+
+_CUMULATIVE_SUM = Linear(
+    "cumulative_sum",
+    kernels.cumulative_sum,
+    lambda g, x, axis, reverse: apply(_CUMULATIVE_SUM, g, axis=axis, reverse=not reverse),
+    batch=Axes(("axis",)),
+)
+_SHIFT = Linear(
+    "shift",
+    kernels.shift,
+    lambda g, x, axis, reverse: shift(g, axis, not reverse),
+    batch=Axes(("axis",)),
+)
+# s[i] = a[i] s[i-1] + b[i]: the derivatives are recurrences with the same a, forwards or backwards.
+_RECURRENCE = General(
+    "recurrence",
+    kernels.recurrence,
+    arguments=("a", "b"),
+    vjp=(
+        lambda g, a, y, axis, reverse: scale(_backwards(g, a, axis, reverse), shift(y, axis, reverse)),
+        lambda g, a, axis, reverse: _backwards(g, a, axis, reverse),
+    ),
+    jvp=(
+        lambda da, a, y, axis, reverse: recurrence(a, scale(da, shift(y, axis, reverse)), axis, reverse),
+        lambda db, a, axis, reverse: recurrence(a, db, axis, reverse),
+    ),
+    batch=batched_alike("recurrence"),
+)
+# y[i] = x[i] y[i-1]: nothing is divided, so zeros are right to every order.
+_CUMULATIVE_PROD = General(
+    "cumulative_prod",
+    lambda x, axis: np.multiply.accumulate(x, axis=axis),
+    vjp=lambda g, x, y, axis: scale(_backwards(g, x, axis, False), _before(y, axis)),
+    jvp=lambda dx, x, y, axis: recurrence(x, scale(dx, _before(y, axis)), axis, False),
+    batch=Axes(("axis",)),
+)
+
+
+def shift(x: Any, axis: int, reverse: bool) -> Any:
+    """Each element one place on along the axis (one back if `reverse`), a zero where none comes."""
+    return apply(_SHIFT, x, axis=axis, reverse=reverse)
+
+
+def recurrence(a: Any, b: Any, axis: int, reverse: bool) -> Any:
+    """s[i] = a[i] s[i-1] + b[i] along the axis from s[0] = b[0], or from the end if `reverse`."""
+    return apply(_RECURRENCE, a, b, axis=axis, reverse=reverse)
+
+
+def _backwards(g: Any, a: Any, axis: int, reverse: bool) -> Any:
+    """How a change of b[i] reaches the cotangents from i on."""
+    return recurrence(shift(a, axis, not reverse), g, axis, not reverse)
+
+
+def _before(y: Any, axis: int) -> Any:
+    """The products of all elements before each: y one place on, beginning with 1."""
+    shape = [1] * len(y.shape)
+    shape[axis] = y.shape[axis]
+    first = np.zeros(shape, y.dtype)
+    first.reshape(-1)[:1] = 1
+    return shift(y, axis, False) + first
+
+
+def _prepared(x: Any, axis: int | None, dtype: Any, name: str, flatten: bool) -> tuple[Any, int]:
+    """x with its dtype, and the axis, non-negative."""
+    x = operand(x, name, "x")
+    shape = shape_of(x)
+    if dtype is not None:
+        x = astype(x, dtype)
+    if not shape or (axis is None and flatten):
+        x, axis, shape = reshape(x, (-1,)), 0, (-1,)
+    if axis is None:
+        if len(shape) != 1:
+            raise ValueError(f"gradtape.{name}: axis must be given for an array of {len(shape)} axes")
+        axis = 0
+    (axis,) = normalized_axes(axis, len(shape), name)
+    return x, axis
+
+
+def _with_initial(y: Any, axis: int, value: int) -> Any:
+    first = list(y.shape)
+    first[axis] = 1
+    return concat([np.full(first, value, y.dtype), y], axis=axis)
+
+
+def cumulative_sum(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """Running sums along the axis, which may be left out for one-dimensional x.
+
+    The shape is x's, with one element more in front, 0, if `include_initial`; small integers are summed as int64.
+    Raises ValueError if the axis is missing, AxisError if x has none such, TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> gt.cumulative_sum(gt.asarray([1.0, 2.0, 3.0])).tolist()
+    [1.0, 3.0, 6.0]
+    """
+    x, axis = _prepared(x, axis, dtype, "cumulative_sum", flatten=False)
+    y = apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False)
+    return _with_initial(y, axis, 0) if include_initial else y
+
+
+def cumulative_prod(
+    x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Any:
+    """Running products along the axis, which may be left out for one-dimensional x; derivatives are right at zeros.
+
+    The shape is x's, with one element more in front, 1, if `include_initial`; small integers are multiplied as int64.
+    Raises ValueError if the axis is missing, AxisError if x has none such, TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> gt.grad(lambda x: gt.sum(gt.cumulative_prod(x)))([2.0, 0.0, 3.0]).tolist()
+    [1.0, 8.0, 0.0]
+    """
+    x, axis = _prepared(x, axis, dtype, "cumulative_prod", flatten=False)
+    y = apply(_CUMULATIVE_PROD, x, axis=axis)
+    return _with_initial(y, axis, 1) if include_initial else y
+
+
+def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running sums along the axis, or of all elements in a row by default; as numpy.cumsum.
+
+    >>> import gradtape as gt
+    >>> gt.cumsum(gt.asarray([[1.0, 2.0], [3.0, 4.0]])).tolist()
+    [1.0, 3.0, 6.0, 10.0]
+    """
+    x, axis = _prepared(x, axis, dtype, "cumsum", flatten=True)
+    return apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False)
+
+
+def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running products along the axis, or of all elements in a row by default; as numpy.cumprod.
+
+    >>> import gradtape as gt
+    >>> gt.cumprod(gt.asarray([1.0, 2.0, 3.0])).tolist()
+    [1.0, 2.0, 6.0]
+    """
+    x, axis = _prepared(x, axis, dtype, "cumprod", flatten=True)
+    return apply(_CUMULATIVE_PROD, x, axis=axis)
+
+
+__all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum"]

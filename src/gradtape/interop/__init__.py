@@ -1,0 +1,1 @@
+"""Other libraries: NumPy's protocols, SciPy, TensorFlow's names."""

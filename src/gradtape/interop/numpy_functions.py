@@ -1,0 +1,509 @@
+"""Rules of NumPy's functions for Tensors: each says in NumPy's own signature what it is in gradtape's functions.
+
+To add one is one line here, for a function that is composed of others; a function with a derivative of its own is
+declared in functions/ first (see CONTRIBUTING.md). `out=` is dealt with for all rules alike in numpy_protocols.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce as fold
+from typing import Any
+
+import numpy as np
+
+import gradtape as gt
+
+from ..errors import NoRuleError
+from ..tensor import Tensor, lost
+from .numpy_protocols import RULES, is_followed, plain, store
+
+Rule = Callable[..., Any]
+
+
+def rules(module: Any, table: dict[str, Rule]) -> None:
+    """Add rules by name; a NumPy that lacks a function needs no rule for it."""
+    for name, given in table.items():
+        if hasattr(module, name):
+            RULES[getattr(module, name)] = given
+
+
+# -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order -----------------------
+SAME = """
+    angle array_split atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack cumprod cumsum cumulative_prod
+    cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
+    matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tensordot tile vdot
+    vsplit unstack
+"""
+LINALG = "det eigvals inv matmul matrix_norm matrix_power matrix_rank slogdet solve svdvals vecdot vector_norm"
+rules(np, {name: getattr(gt, name) for name in SAME.split() if hasattr(gt, name)})
+rules(np.linalg, {name: getattr(gt.linalg, name) for name in LINALG.split() if hasattr(gt.linalg, name)})
+
+
+# -- reductions -----------------------------------------------------------------------------------------------------
+#: What masked elements count as, and how `initial` comes in.
+NEUTRAL: dict[str, tuple[Any, str]] = {
+    "sum": (0, "add"), "prod": (1, "multiply"), "max": (None, "maximum"), "min": (None, "minimum"),
+    "any": (False, "logical_or"), "all": (True, "logical_and"), "logsumexp": (-np.inf, "logaddexp"),
+}  # fmt: skip
+
+
+def reducing(name: str) -> Rule:
+    """A reduction with every keyword that NumPy's reductions know."""
+    neutral, combine = NEUTRAL[name]
+    function = getattr(gt, name)
+
+    def reduced(
+        x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
+    ) -> Any:
+        if dtype is not None:
+            x = gt.astype(gt.asarray(x), dtype)
+        if where is not True:
+            fill = initial if neutral is None else neutral
+            if fill is None:
+                raise ValueError(f"numpy.{name}: where= needs initial=, which masked elements count as")
+            x = gt.where(where, x, fill)
+        y = function(x, axis=axis, keepdims=keepdims)
+        return y if initial is None else getattr(gt, combine)(y, initial)
+
+    return reduced
+
+
+REDUCE = {name: reducing(name) for name in NEUTRAL}
+
+
+def summing(name: str) -> Rule:
+    """The rule of sum and prod."""
+    function, reduced = getattr(gt, name), REDUCE[name]
+
+    def rule(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **more: Any) -> Any:
+        if more or dtype is not None:
+            return reduced(a, axis, dtype, keepdims, **more)
+        return function(a, axis=axis, keepdims=keepdims)
+
+    return rule
+
+
+def extreme(name: str) -> Rule:
+    """The rule of max, min, any, all: NumPy gives them no dtype."""
+    reduced = REDUCE[name]
+    return lambda a, axis=None, out=None, keepdims=False, initial=None, where=True: reduced(
+        a, axis, None, keepdims, initial, where
+    )
+
+
+def counted(mask: Any, a: Any, axis: Any, keepdims: Any) -> Any:
+    """How many elements of a the mask selects along the axis."""
+    return gt.count_nonzero(gt.broadcast_to(mask, a.shape), axis=axis, keepdims=keepdims)
+
+
+def _mean(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, where: Any = True
+) -> Any:
+    a = gt.asarray(a, dtype=dtype)
+    if where is True:
+        return gt.mean(a, axis=axis, keepdims=keepdims)
+    return REDUCE["sum"](a, axis, None, keepdims, None, where) / counted(where, a, axis, keepdims)
+
+
+def moment(name: str) -> Rule:
+    """The rule of var and std."""
+    function = getattr(gt, name)
+
+    def rule(
+        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
+        where: Any = True, mean: Any = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        if mean is not None:
+            raise NoRuleError(f"numpy.{name} with mean= has no rule in gradtape; leave it out")
+        a, correction = gt.asarray(a, dtype=dtype), ddof if correction is None else correction
+        if where is True:
+            return function(a, axis=axis, correction=correction, keepdims=keepdims)
+        deviation = a - _mean(a, axis, keepdims=True, where=where)
+        total = REDUCE["sum"](deviation * deviation, axis, None, keepdims, None, where)
+        var = total / (counted(where, a, axis, keepdims) - correction)
+        return gt.sqrt(var) if name == "std" else var
+
+    return rule
+
+
+def without_nan(given: Rule, fill: Any) -> Rule:
+    """The same reduction where NaN counts as `fill`."""
+    return lambda a, *more, **keywords: given(gt.where(gt.isnan(a), fill, a), *more, **keywords)
+
+
+def skipping_nan(given: Rule) -> Rule:
+    """The same reduction where NaN is masked."""
+
+    def skipping(a: Any, *more: Any, where: Any = True, **keywords: Any) -> Any:
+        present = ~gt.isnan(a)
+        clean = gt.where(present, a, 0)
+        return given(clean, *more, where=present if where is True else present & where, **keywords)
+
+    return skipping
+
+
+def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+    a = gt.asarray(a)
+    weights = gt.ones_like(a) if weights is None else gt.asarray(weights)
+    if weights.shape != a.shape:
+        if not isinstance(axis, int) or weights.shape != (a.shape[axis],):
+            raise TypeError("numpy.average: weights must have a's shape, or the length of a's one axis")
+        weights = gt.broadcast_to(along(weights, axis, a.ndim), a.shape)
+    total = gt.sum(weights, axis=axis, keepdims=keepdims)
+    average = gt.sum(a * weights, axis=axis, keepdims=keepdims) / total
+    return (average, gt.broadcast_to(total, average.shape)) if returned else average
+
+
+def along(x: Any, axis: int, ndim: int) -> Any:
+    """A vector laid along one of ndim axes, to broadcast."""
+    return gt.reshape(x, tuple([-1 if i == axis % ndim else 1 for i in range(ndim)]))
+
+
+rules(np, {
+    **{name: summing(name) for name in ("sum", "prod")},
+    **{name: extreme(name) for name in ("max", "min", "any", "all")},
+    **{name: moment(name) for name in ("var", "std")},
+    "mean": _mean,
+    "average": _average,
+    "count_nonzero": lambda a, axis=None, *, keepdims=False: gt.count_nonzero(a, axis=axis, keepdims=keepdims),
+    "nansum": without_nan(summing("sum"), 0),
+    "nanprod": without_nan(summing("prod"), 1),
+    "nanmax": without_nan(extreme("max"), -np.inf),
+    "nanmin": without_nan(extreme("min"), np.inf),
+    "nanmean": skipping_nan(_mean),
+    "nanvar": skipping_nan(moment("var")),
+    "nanstd": skipping_nan(moment("std")),
+    "nancumsum": without_nan(gt.cumsum, 0),
+    "nancumprod": without_nan(gt.cumprod, 1),
+    "median": lambda a, axis=None, out=None, overwrite_input=False, keepdims=False: gt.median(
+        a, axis=axis, keepdims=keepdims
+    ),
+    "argmax": lambda a, axis=None, out=None, *, keepdims=False: gt.argmax(a, axis=axis, keepdims=keepdims),
+    "argmin": lambda a, axis=None, out=None, *, keepdims=False: gt.argmin(a, axis=axis, keepdims=keepdims),
+})  # fmt: skip
+
+
+# -- shapes ---------------------------------------------------------------------------------------------------------
+def c_order(order: str, name: str) -> None:
+    """Tensors have no memory order: only the order of elements in C is known."""
+    if order not in ("C", "K", "A", None):
+        raise NoRuleError(f"numpy.{name} with order={order!r} has no rule in gradtape; permute the axes instead")
+
+
+def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Any:
+    c_order(order, "reshape")
+    return gt.reshape(a, newshape if shape is None else shape)
+
+
+def _ravel(a: Any, order: str = "C") -> Any:
+    c_order(order, "ravel")
+    return gt.reshape(a, (-1,))
+
+
+def _concatenate(
+    arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+) -> Any:
+    return gt.concat([gt.asarray(a, dtype=dtype) for a in arrays], axis=axis)
+
+
+def _block(arrays: Any) -> Any:
+    def depth(node: Any) -> int:
+        return 1 + depth(node[0]) if isinstance(node, list) else 0
+
+    def wide(node: Any, rank: int) -> Any:
+        node = gt.asarray(node)
+        return gt.reshape(node, (*(1,) * (rank - node.ndim), *node.shape)) if node.ndim < rank else node
+
+    def join(node: Any, axis: int) -> Any:
+        return gt.concat([join(part, axis + 1) for part in node], axis=axis) if isinstance(node, list) else (
+            wide(node, levels)
+        )
+
+    levels = depth(arrays)
+    return join(arrays, -levels)
+
+
+def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    if not sparse:
+        return gt.meshgrid(*xi, indexing=indexing)
+    n = len(xi)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    return tuple([along(x, axis, n) for x, axis in zip(xi, order, strict=True)])
+
+
+def matrices(a: Any, axis1: int, axis2: int) -> Any:
+    """a with two axes moved to the end."""
+    a = gt.asarray(a)
+    last = (a.ndim - 2, a.ndim - 1)
+    return a if (axis1 % a.ndim, axis2 % a.ndim) == last else gt.moveaxis(a, (axis1, axis2), (-2, -1))
+
+
+rules(np, {
+    "reshape": _reshape,
+    "ravel": _ravel,
+    "transpose": lambda a, axes=None: gt.transpose(a, axes),
+    "permute_dims": lambda a, axes=None: gt.transpose(a, axes),
+    "moveaxis": lambda a, source, destination: gt.moveaxis(a, source, destination),
+    "swapaxes": lambda a, axis1, axis2: gt.swapaxes(a, axis1, axis2),
+    "broadcast_to": lambda array, shape, subok=False: gt.broadcast_to(array, shape),
+    "concatenate": _concatenate,
+    "stack": lambda arrays, axis=0, out=None, *, dtype=None, casting="same_kind": gt.stack(
+        [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis
+    ),
+    "hstack": lambda tup, *, dtype=None, casting="same_kind": gt.hstack([gt.asarray(a, dtype=dtype) for a in tup]),
+    "vstack": lambda tup, *, dtype=None, casting="same_kind": gt.vstack([gt.asarray(a, dtype=dtype) for a in tup]),
+    "block": _block,
+    "append": lambda arr, values, axis=None: _concatenate((arr, values), axis=axis),
+    "flip": lambda m, axis=None: gt.flip(m, axis=axis),
+    "roll": lambda a, shift, axis=None: gt.roll(a, shift, axis=axis),
+    "repeat": lambda a, repeats, axis=None: gt.repeat(a, repeats, axis=axis),
+    "tril": lambda m, k=0: gt.tril(m, k=k),
+    "triu": lambda m, k=0: gt.triu(m, k=k),
+    "diagonal": lambda a, offset=0, axis1=0, axis2=1: gt.linalg.diagonal(matrices(a, axis1, axis2), offset=offset),
+    "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: gt.linalg.trace(
+        matrices(a, axis1, axis2), offset=offset
+    ),
+    "copy": lambda a, order="K", subok=False: gt.positive(gt.asarray(a)),
+    "astype": lambda x, dtype, /, *, copy=True, device=None: gt.astype(x, dtype),
+    "meshgrid": _meshgrid,
+})  # fmt: skip
+
+
+# -- choosing elements, differences -----------------------------------------------------------------------------------
+def _where(condition: Any, *choices: Any) -> Any:
+    return gt.where(condition, *choices) if choices else RULES[np.nonzero](condition)
+
+
+def _clip(
+    a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None,
+    dtype: Any = None,
+) -> Any:  # fmt: skip
+    return gt.clip(gt.asarray(a, dtype=dtype), a_min if min is None else min, a_max if max is None else max)
+
+
+def sorting(name: str) -> Rule:
+    """The rule of sort and argsort: which algorithm sorts makes no difference."""
+    function = getattr(gt, name)
+    return lambda a, axis=-1, kind=None, order=None, *, stable=None: function(a, axis=axis)
+
+
+def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    return gt.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
+    """x with each of the slices taken along one axis."""
+    before = (slice(None),) * (axis % x.ndim)
+    return [x[(*before, s)] for s in slices]
+
+
+def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
+    a = gt.asarray(a)
+
+    def end(x: Any) -> list[Any]:
+        if x is np._NoValue:
+            return []
+        x = gt.asarray(x)
+        return [x if x.ndim else gt.broadcast_to(x, tuple([1 if i == axis % a.ndim else m for i, m in enumerate(a.shape)]))]
+
+    parts = [*end(prepend), a, *end(append)]
+    y = gt.concat(parts, axis=axis) if len(parts) > 1 else a
+    for _ in range(n):
+        upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
+        y = upper != lower if y.dtype == bool else upper - lower
+    return y
+
+
+def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    y = gt.asarray(y)
+    if x is not None:
+        x = gt.asarray(x)
+        dx = _diff(x, axis=axis) if x.ndim > 1 else along(_diff(x), axis, y.ndim)
+    upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
+    return gt.sum(dx * (upper + lower) / 2.0, axis=axis)
+
+
+rules(np, {
+    "where": _where,
+    "clip": _clip,
+    "select": lambda condlist, choicelist, default=0: fold(
+        lambda rest, pair: gt.where(*pair, rest), reversed(list(zip(condlist, choicelist, strict=True))), default
+    ),
+    "take": lambda a, indices, axis=None, out=None, mode="raise": gt.take(a, indices, axis=axis, mode=mode),
+    "take_along_axis": lambda arr, indices, axis=-1: gt.take_along_axis(arr, indices, axis=axis),
+    "compress": lambda condition, a, axis=None, out=None: gt.compress(condition, a, axis=axis),
+    "extract": lambda condition, arr: gt.extract(condition, arr),
+    "sort": sorting("sort"),
+    "argsort": sorting("argsort"),
+    "nan_to_num": _nan_to_num,
+    "round": lambda a, decimals=0, out=None: gt.round(a, decimals),
+    "around": lambda a, decimals=0, out=None: gt.round(a, decimals),
+    "fix": lambda x, out=None: gt.trunc(x),
+    "angle": lambda z, deg=False: gt.angle(z) * (180 / np.pi) if deg else gt.angle(z),
+    "diff": _diff,
+    "trapezoid": _trapezoid,
+    "polyval": lambda p, x: fold(lambda y, c: y * x + c, list(p), 0.0 * gt.asarray(x)),
+})  # fmt: skip
+
+
+# -- products and linear algebra ---------------------------------------------------------------------------------------
+def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    return gt.moveaxis(gt.cross(gt.moveaxis(a, axisa, -1), gt.moveaxis(b, axisb, -1)), -1, axisc)
+
+
+def _qr(a: Any, mode: str = "reduced") -> Any:
+    return gt.linalg.qr(a)[1] if mode == "r" else gt.linalg.qr(a, mode=mode)
+
+
+def symmetric(name: str) -> Rule:
+    """The rule of a function of symmetric matrices, of which NumPy reads one triangle."""
+    function = getattr(gt.linalg, name, None)
+    return lambda a, UPLO="L": function(a if UPLO.upper() == "L" else gt.conj(gt.matrix_transpose(a)))  # type: ignore[misc]
+
+
+def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    rtol = rcond if rtol is None else rtol
+    return gt.linalg.pinv(a) if rtol is None else gt.linalg.pinv(a, rtol=rtol)
+
+
+rules(np, {"cross": _cross})
+rules(np.linalg, {
+    "cholesky": lambda a, /, *, upper=False: gt.linalg.cholesky(a, upper=upper),
+    "norm": lambda x, ord=None, axis=None, keepdims=False: gt.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims),
+    "trace": lambda x, /, *, offset=0, dtype=None: gt.linalg.trace(x, offset=offset),
+    "diagonal": lambda x, /, *, offset=0: gt.linalg.diagonal(x, offset=offset),
+    "eigh": symmetric("eigh"),
+    "eigvalsh": symmetric("eigvalsh"),
+    "svd": lambda a, full_matrices=True, compute_uv=True, hermitian=False: gt.linalg.svd(
+        a, full_matrices=full_matrices
+    ) if compute_uv else gt.linalg.svdvals(a),
+    "qr": _qr,
+    "pinv": _pinv,
+    "tensordot": lambda x1, x2, /, *, axes=2: gt.tensordot(x1, x2, axes=axes),
+    "outer": lambda x1, x2, /: gt.outer(x1, x2),
+    "cross": lambda x1, x2, /, *, axis=-1: gt.cross(x1, x2, axis=axis),
+    "matrix_transpose": gt.matrix_transpose,
+    "multi_dot": lambda arrays, *, out=None: fold(gt.dot, arrays),
+})  # fmt: skip
+
+
+# -- arrays like another -------------------------------------------------------------------------------------------------
+def _full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
+) -> Any:
+    a = gt.asarray(a)
+    fill_value = gt.astype(gt.asarray(fill_value), a.dtype if dtype is None else dtype)
+    return gt.broadcast_to(fill_value, a.shape if shape is None else shape)
+
+
+def like(value: int) -> Rule:
+    """The rule of zeros_like, ones_like, empty_like."""
+    return lambda a, dtype=None, order="K", subok=True, shape=None, **_: _full_like(a, value, dtype, shape=shape)
+
+
+def _linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
+    axis: int = 0, *, device: Any = None,
+) -> Any:  # fmt: skip
+    start, stop = gt.asarray(start), gt.asarray(stop)
+    steps, rank = num - 1 if endpoint else num, max(start.ndim, stop.ndim)
+    weights = (np.arange(num) / max(steps, 1)).reshape(-1, *(1,) * rank)
+    y = start * (1.0 - weights) + stop * weights
+    if axis and rank:
+        y = gt.moveaxis(y, 0, axis)
+    y = y if dtype is None else gt.astype(y, dtype)
+    return (y, (stop - start) / steps) if retstep else y
+
+
+rules(np, {
+    "zeros_like": like(0), "ones_like": like(1), "empty_like": like(0), "full_like": _full_like, "linspace": _linspace,
+})  # fmt: skip
+
+
+# -- questions about shapes, types and values: the answers are no Tensors ----------------------------------------------
+def of_type(function: Rule) -> Rule:
+    """A question that the dtypes of arrays answer."""
+    return lambda *arrays, **keywords: function(*[a.dtype if isinstance(a, Tensor) else a for a in arrays], **keywords)
+
+
+def on_values(function: Rule) -> Rule:
+    """A function whose answer is no part of a derivative: it is given the values. Inside vmap it raises TypeError."""
+    return lambda *arguments, **keywords: function(*plain(arguments), **plain(keywords))
+
+
+ON_VALUES = """
+    allclose argpartition argwhere array2string array_equal array_equiv array_repr array_str bincount common_type digitize
+    flatnonzero format_float_positional format_float_scientific histogram histogram_bin_edges isclose iscomplex isin
+    isneginf isposinf isreal lexsort may_share_memory min_scalar_type nanargmax nanargmin nonzero save savetxt savez
+    savez_compressed shares_memory unique unique_values
+"""
+
+
+def _size(a: Any, axis: Any = None) -> int:
+    a = gt.asarray(a)
+    return a.size if axis is None else int(np.prod([a.shape[i] for i in np.atleast_1d(axis)]))
+
+
+rules(np, {
+    **{name: on_values(getattr(np, name)) for name in ON_VALUES.split() if hasattr(np, name)},
+    "shape": lambda a: gt.asarray(a).shape,
+    "ndim": lambda a: gt.asarray(a).ndim,
+    "size": _size,
+    "iscomplexobj": lambda x: x.dtype.kind == "c",
+    "isrealobj": lambda x: x.dtype.kind != "c",
+    "result_type": of_type(np.result_type),
+    "can_cast": of_type(np.can_cast),
+})  # fmt: skip
+rules(np.linalg, {name: on_values(getattr(np.linalg, name)) for name in ("matrix_rank", "cond")})
+
+
+# -- functions that write into their first argument ---------------------------------------------------------------------
+def writing(function: Any, update: Rule | None = None) -> Rule:
+    """The rule of a function that writes into its first argument: a plain array cannot take a recorded Tensor."""
+    name = f"numpy.{function.__name__}"
+
+    def write(target: Any, *arguments: Any, **keywords: Any) -> None:
+        if not isinstance(target, Tensor):
+            if is_followed((arguments, keywords)):
+                raise lost(
+                    f"writing into a plain array by {name}", "make the array a Tensor first: a = gradtape.asarray(a)"
+                )
+            function(target, *plain(arguments), **plain(keywords))
+        elif update is None:
+            raise NoRuleError(f"{name} into a Tensor has no rule in gradtape; write x[index] = value")
+        else:
+            update(target, *arguments, **keywords)
+
+    return write
+
+
+def _copyto(dst: Tensor, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
+    src = gt.asarray(src)
+    if not np.can_cast(src.dtype, dst.dtype, casting):
+        raise TypeError(f"numpy.copyto: cannot cast from {src.dtype} to {dst.dtype} by rule {casting!r}")
+    src = gt.astype(src, dst.dtype)
+    store(dst, src if where is True else gt.where(where, src, dst), "numpy.copyto")
+
+
+def _fill_diagonal(a: Tensor, val: Any, wrap: bool = False) -> None:
+    diagonal = np.zeros(a.shape, bool)
+    np.fill_diagonal(diagonal, True, wrap=wrap)
+    store(a, gt.where(diagonal, val, a), "numpy.fill_diagonal")
+
+
+def _put(a: Tensor, ind: Any, v: Any, mode: str = "raise") -> None:
+    index = np.unravel_index(plain(ind), a.shape, order="C")
+    a[index] = v
+
+
+rules(np, {
+    "copyto": writing(np.copyto, _copyto),
+    "fill_diagonal": writing(np.fill_diagonal, _fill_diagonal),
+    "put": writing(np.put, _put),
+    "put_along_axis": writing(np.put_along_axis, gt.put_along_axis),
+    "putmask": writing(np.putmask),
+    "place": writing(np.place),
+})  # fmt: skip

@@ -1,0 +1,322 @@
+"""NumPy's own functions on Tensors: np.sin(x), np.add.reduce(x), np.linalg.solve(a, b), scipy.special.erf(x).
+
+NumPy hands a call over by two protocols. Universal functions come to `__array_ufunc__` and are looked up here by
+object; all others come to `__array_function__` and have their rules in numpy_functions.py. What has no rule is
+computed on plain arrays if nobody differentiates the arguments, and raises NoRuleError if somebody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import gradtape as gt
+
+from ..errors import NoRuleError
+from ..functions import elementwise, indexing
+from ..tensor import Tensor, Variable, concrete, is_observed, lost
+
+#: NumPy's names of universal functions that the array API standard, and so gradtape, calls otherwise.
+RENAMED = {
+    "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
+    "arctan2": "atan2", "arctanh": "atanh", "conjugate": "conj", "degrees": "rad2deg", "invert": "bitwise_invert",
+    "left_shift": "bitwise_left_shift", "radians": "deg2rad", "right_shift": "bitwise_right_shift",
+}  # fmt: skip
+
+#: The reduction that a universal function's `reduce` is, and the accumulation. Others are folded one by one.
+REDUCTIONS = {
+    np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min", np.logical_and: "all",
+    np.logical_or: "any", np.logaddexp: "logsumexp",
+}  # fmt: skip
+ACCUMULATIONS = {np.add: "cumulative_sum", np.multiply: "cumulative_prod"}
+
+#: gradtape's function for each universal function of NumPy that comes with a rule; others are found when first met.
+UFUNCS: dict[Any, Callable[..., Any]] = {}
+
+#: The rule of each of NumPy's other functions, by function: filled by numpy_functions.py.
+RULES: dict[Any, Callable[..., Any]] = {}
+
+WITHOUT_OUT = "write `a = a + x` and the like, or make the array a Tensor first: a = gradtape.asarray(a)"
+
+
+def install() -> None:
+    """Give Tensor NumPy's two protocols."""
+    for ufunc in vars(np).values():
+        if isinstance(ufunc, np.ufunc):
+            function = getattr(elementwise, RENAMED.get(ufunc.__name__, ufunc.__name__), None)
+            if function is not None:
+                UFUNCS[ufunc] = function
+    UFUNCS[np.divmod] = lambda a, b: (a // b, a % b)
+    UFUNCS[np.modf] = lambda x: (x - gt.trunc(x), gt.trunc(x))
+    UFUNCS[np.ldexp] = lambda x, exponent: x * gt.exp2(gt.astype(exponent, np.float64))
+    Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
+    Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
+
+
+def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+    """What NumPy calls for `ufunc(*inputs)`, or for one of its methods, when a Tensor is among the inputs."""
+    if method == "__call__" and not keywords:
+        function = UFUNCS.get(ufunc)
+        if function is not None:
+            try:
+                return function(*inputs)
+            except TypeError:
+                if any([is_foreign(x) for x in inputs]):
+                    return NotImplemented
+                raise
+    return full_ufunc(ufunc, method, inputs, keywords)
+
+
+def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
+    """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
+    rule = RULES.get(function)
+    if rule is None:
+        if not RULES:  # loaded when first needed: `import gradtape` stays light
+            from . import numpy_functions  # noqa: F401
+
+            return array_function(self, function, types, arguments, keywords)
+        return without_rule(function, f"{function.__module__}.{function.__name__}", (arguments, keywords))
+    if len(types) > 1 and not all([issubclass(kind, Tensor | np.ndarray) for kind in types]):
+        return NotImplemented
+    if keywords and keywords.get("out") is not None:
+        return into(rule, function, arguments, keywords)
+    try:
+        return rule(*arguments, **keywords)
+    except TypeError:  # NoRuleError is one, too: a keyword that gradtape does not know
+        if is_followed((arguments, keywords)):
+            raise
+    return function(*plain(arguments), **plain(keywords))
+
+
+def into(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> Any:
+    """A function with `out=`: a Tensor's handle takes the result; a plain array can if nobody follows it."""
+    name = f"{function.__module__}.{function.__name__}"
+    out = keywords.pop("out")
+    if isinstance(out, Tensor):
+        return store(out, rule(*arguments, **keywords), name)
+    if is_followed((arguments, keywords)):
+        raise lost(f"writing into a plain array by {name} (out=)", WITHOUT_OUT)
+    return function(*plain(arguments), out=out, **plain(keywords))
+
+
+# -- Tensors among arguments --------------------------------------------------------------------------------------
+def is_foreign(x: Any) -> bool:
+    """Whether x is of another library that takes part in NumPy's protocols itself."""
+    return hasattr(x, "__array_ufunc__") and not isinstance(x, Tensor | np.ndarray | np.generic)
+
+
+def tensors(node: Any) -> Iterator[Tensor]:
+    """All Tensors in nested tuples, lists and dicts."""
+    if isinstance(node, Tensor):
+        yield node
+    elif isinstance(node, tuple | list):
+        for part in node:
+            yield from tensors(part)
+    elif isinstance(node, dict):
+        yield from tensors(list(node.values()))
+
+
+def is_followed(node: Any) -> bool:
+    """Whether an active tape or transform follows any Tensor in there."""
+    return any([is_observed(x) for x in tensors(node)])
+
+
+def plain(node: Any) -> Any:
+    """The same containers with plain arrays in place of Tensors."""
+    if isinstance(node, Tensor):
+        return concrete(node)
+    if isinstance(node, tuple):
+        parts = [plain(part) for part in node]
+        return type(node)(*parts) if hasattr(node, "_fields") else tuple(parts)
+    if isinstance(node, list):
+        return [plain(part) for part in node]
+    if isinstance(node, dict):
+        return {key: plain(part) for key, part in node.items()}
+    return node
+
+
+def without_rule(function: Callable[..., Any], name: str, call: tuple[Any, Any]) -> Any:
+    """Call a function that has no rule on plain arrays, if nobody differentiates its arguments."""
+    if is_followed(call):
+        raise NoRuleError(
+            f"{name} has no rule in gradtape, and its argument is being differentiated (or inside a transform). "
+            f"Write it with functions that have one, give it a derivative with gradtape.custom, or add a rule in three "
+            f"edits (see CONTRIBUTING.md). For the value alone: {name}(x.numpy())"
+        )
+    arguments, keywords = plain(call)
+    return function(*arguments, **keywords)
+
+
+def store(out: Tensor, value: Any, name: str) -> Tensor:
+    """Give the handle `out` a new value (`out=`); earlier records keep the old one. Shapes and kinds must fit."""
+    value = gt.asarray(value)
+    if len(value.shape) > len(out.shape) or np.broadcast_shapes(value.shape, out.shape) != out.shape:
+        raise ValueError(f"{name}: the result of shape {value.shape} does not fit into out of shape {out.shape}")
+    if not np.can_cast(value.dtype, out.dtype, "same_kind"):
+        raise TypeError(f"{name}: cannot cast the result from {value.dtype} to out's {out.dtype} by rule 'same_kind'")
+    if isinstance(out, Variable):
+        if is_observed(value):
+            raise lost(f"{name} with a Variable as out", "a Variable is assigned, not recorded: use a Tensor for out")
+        out.assign(gt.astype(gt.broadcast_to(value, out.shape), out.dtype))
+        return out
+    if value.shape != out.shape:
+        value = gt.broadcast_to(value, out.shape)
+    if value.dtype != out.dtype:
+        value = gt.astype(value, out.dtype)
+    indexing.rebind(out, gt.positive(value) if isinstance(value, Variable) else value)
+    return out
+
+
+# -- universal functions with keywords, and their methods ------------------------------------------------------------
+def full_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """A universal function with `out`, `where`, `dtype`, or a method of it."""
+    name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    out = keywords.get("out")
+    targets = [x for x in (out if isinstance(out, tuple) else (out,)) if x is not None]
+    if method == "at":
+        targets = [inputs[0]]
+    if any([not isinstance(x, Tensor) for x in targets]):
+        if is_followed((inputs, keywords)):
+            raise lost(f"writing into a plain array by {name} (out=, or an operator such as +=)", WITHOUT_OUT)
+        getattr(ufunc, method)(*plain(inputs), **plain(keywords))
+        return None if method == "at" else targets[0] if len(targets) == 1 else out
+    rule = METHODS.get(method)
+    if rule is None:
+        return without_rule(getattr(ufunc, method), name, (inputs, keywords))
+    keywords = {key: value for key, value in keywords.items() if key not in IGNORED and value is not np._NoValue}
+    keywords.pop("out", None)
+    value = rule(ufunc, name, inputs, keywords)
+    if not targets or value is NotImplemented:
+        return value
+    if isinstance(value, tuple):
+        return tuple([v if o is None else store(o, v, name) for o, v in zip(out, value, strict=True)])
+    return store(targets[0], value, name)
+
+
+#: Keywords that say nothing about values: memory layout and subclasses.
+IGNORED = {"order", "subok"}
+
+
+def find(ufunc: Any) -> Callable[..., Any] | None:
+    """gradtape's function for a universal function, NumPy's or scipy.special's."""
+    function = UFUNCS.get(ufunc)
+    if function is None:
+        name = RENAMED.get(ufunc.__name__, ufunc.__name__)
+        if getattr(np, ufunc.__name__, None) is ufunc:
+            function = getattr(gt, name, None)
+        else:
+            from ..functions import special
+
+            if name in special.__all__:
+                function = getattr(special, name)
+        if function is not None:
+            UFUNCS[ufunc] = function
+    return function
+
+
+def call(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """`ufunc(*inputs, dtype=..., where=...)`."""
+    function = find(ufunc)
+    if function is None:
+        return without_rule(ufunc, name, (inputs, keywords))
+    mask = keywords.pop("where", True)
+    dtype, casting = keywords.pop("dtype", None), keywords.pop("casting", "same_kind")
+    if mask is not True:
+        raise ValueError(
+            f"{name}: where= without out= leaves the other elements undefined, and so their derivatives. "
+            "Write gradtape.where(mask, f(x), otherwise)"
+        )
+    if dtype is not None:
+        inputs = tuple([converted(x, dtype, casting, name) for x in inputs])
+    if keywords:
+        raise NoRuleError(f"{name} with {', '.join(keywords)}= has no rule in gradtape; leave it out")
+    try:
+        return function(*inputs)
+    except TypeError:
+        if any([is_foreign(x) for x in inputs]):
+            return NotImplemented
+        raise
+
+
+def converted(x: Any, dtype: Any, casting: str, name: str) -> Any:
+    """x in the dtype in which the function shall be computed."""
+    x = gt.asarray(x)
+    if not np.can_cast(x.dtype, dtype, casting):  # type: ignore[arg-type]
+        raise TypeError(f"{name}: cannot cast from {x.dtype} to {np.dtype(dtype)} by rule {casting!r}")
+    return gt.astype(x, dtype)
+
+
+def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """`ufunc.reduce(x, axis=0, dtype=None, out=None, keepdims=False, initial=..., where=True)`."""
+    x, axis, dtype, _, keepdims, initial, mask = filled(
+        inputs, keywords, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True
+    )
+    if ufunc in REDUCTIONS:
+        from .numpy_functions import REDUCE
+
+        return REDUCE[REDUCTIONS[ufunc]](
+            x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=mask
+        )
+    function = find(ufunc)
+    if function is None or mask is not True or ufunc.nin != 2:
+        return without_rule(ufunc.reduce, name, (inputs, keywords))
+    parts = along(x, axis, dtype)
+    y = parts[0] if initial is None else function(initial, parts[0])
+    for part in parts[1:]:
+        y = function(y, part)
+    return gt.expand_dims(y, axis=axis) if keepdims else y
+
+
+def accumulate(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """`ufunc.accumulate(x, axis=0, dtype=None)`."""
+    x, axis, dtype, _ = filled(inputs, keywords, axis=0, dtype=None, out=None)
+    if ufunc in ACCUMULATIONS:
+        return getattr(gt, ACCUMULATIONS[ufunc])(gt.asarray(x), axis=axis, dtype=dtype)
+    function = find(ufunc)
+    if function is None or ufunc.nin != 2:
+        return without_rule(ufunc.accumulate, name, (inputs, keywords))
+    parts = along(x, axis, dtype)
+    results = parts[:1]
+    for part in parts[1:]:
+        results.append(function(results[-1], part))
+    return gt.stack(results, axis=axis) if results else gt.asarray(x)
+
+
+def outer(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """`ufunc.outer(a, b)`: the function of each pair of elements."""
+    a, b = [gt.asarray(x) for x in inputs]
+    return call(ufunc, name, (gt.reshape(a, (*a.shape, *(1,) * b.ndim)), b), keywords)
+
+
+def at(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """`np.add.at(x, index, b)` on a Tensor x: the handle takes the new value; repeated indices accumulate."""
+    x, index, *b = inputs
+    if ufunc not in (np.add, np.subtract):
+        raise NoRuleError(f"{name} on a Tensor has no rule in gradtape; numpy.add.at and numpy.subtract.at have")
+    part = gt.broadcast_to(b[0], indexing.getitem(gt.zeros_like(x), index).shape)
+    store(x, ufunc(x, indexing.scatter(part, index, x.shape)), name)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "__call__": call, "reduce": reduce, "accumulate": accumulate, "outer": outer, "at": at,
+}  # fmt: skip
+
+
+def filled(inputs: tuple[Any, ...], keywords: dict[str, Any], **defaults: Any) -> list[Any]:
+    """The first input, then the parameters in order: by position, by keyword, or as they are by default."""
+    given = dict(zip(defaults, inputs[1:], strict=False)) | keywords
+    return [inputs[0], *[given.get(name, default) for name, default in defaults.items()]]
+
+
+def along(x: Any, axis: Any, dtype: Any) -> list[Any]:
+    """The slices of x along one axis."""
+    x = gt.asarray(x) if dtype is None else gt.astype(gt.asarray(x), dtype)
+    if isinstance(axis, tuple) and len(axis) == 1:
+        (axis,) = axis
+    if axis is None and x.ndim == 1:
+        axis = 0
+    if not isinstance(axis, int):
+        raise NoRuleError("a universal function without a reduction of its own reduces along one axis: give axis=int")
+    return list(gt.unstack(x, axis=axis))

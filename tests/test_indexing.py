@@ -1,0 +1,557 @@
+"""Indexing as NumPy's, its gradients, and writing into Tensors."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gradtape as gt
+from gradtape.functions.indexing import scatter, updated
+
+Key = tuple[Any, ...]
+
+
+# -- random keys -------------------------------------------------------------------------------------------------
+@st.composite
+def shapes_and_keys(draw: Any, arrays: bool = True) -> tuple[tuple[int, ...], Key]:
+    """A shape and a key for it: ints, slices, None, one ellipsis, integer arrays that broadcast, masks, booleans."""
+    shape = tuple(draw(st.lists(st.integers(1, 4), min_size=1, max_size=4)))
+    index_shape = tuple(draw(st.lists(st.integers(1, 3), max_size=2)))
+    kinds = ["int", "slice", "slice", "none"] + ["array", "array", "mask", "bool"] * arrays
+    key: list[Any] = []
+    axis = 0
+    ellipsis = False
+    masked = 0
+    while axis < len(shape) and draw(st.integers(0, 5)):
+        kind = draw(st.sampled_from(kinds))
+        n = shape[axis]
+        if kind == "none":
+            key.append(None)
+            continue
+        if kind == "bool":
+            if draw(st.booleans()):
+                key.append(True)
+            continue
+        if kind == "int":
+            key.append(draw(st.integers(-n, n - 1)))
+        elif kind == "slice":
+            bound = st.none() | st.integers(-n - 1, n + 1)
+            key.append(slice(draw(bound), draw(bound), draw(st.sampled_from([None, 1, 2, -1, -2]))))
+        elif kind == "array":
+            own = tuple([draw(st.sampled_from([1, m])) for m in index_shape[draw(st.integers(0, len(index_shape))) :]])
+            count = int(np.prod(own))
+            key.append(np.array(draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count))).reshape(own))
+        elif not masked and not index_shape:
+            masked = 1
+            key.append(np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n))))
+        else:
+            key.append(slice(None))
+        axis += 1
+        if not ellipsis and not draw(st.integers(0, 6)):
+            ellipsis = True
+            key.append(...)
+            axis = draw(st.integers(axis, len(shape)))  # what the ellipsis may cover, or part of it
+    return shape, tuple(key)
+
+
+def is_allowed(x: np.ndarray, key: Key) -> bool:
+    """Whether NumPy takes the key."""
+    try:
+        x[key]
+    except IndexError:
+        return False
+    return True
+
+
+def values_for(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of that shape with distinct elements."""
+    return np.arange(1.0, np.prod(shape) + 1).reshape(shape)
+
+
+@settings(max_examples=300, deadline=None)
+@given(shapes_and_keys())
+def test_getitem_is_numpys(case: tuple[tuple[int, ...], Key]) -> None:
+    shape, key = case
+    x = values_for(shape)
+    if not is_allowed(x, key):
+        with pytest.raises(IndexError):
+            gt.asarray(x)[key]
+        return
+    want = np.asarray(x[key])
+    t = gt.asarray(x)
+    with gt.GradientTape() as tape:
+        tape.watch(t)
+        y = t[key]
+    np.testing.assert_array_equal(y.numpy(), want)
+    assert y.shape == want.shape
+    g = np.cos(np.arange(want.size)).reshape(want.shape)
+    grad = np.zeros(shape)
+    np.add.at(grad, key, g)
+    np.testing.assert_allclose(tape.gradient(y, t, gt.asarray(g)).numpy(), grad, atol=1e-12)
+    np.testing.assert_allclose(gt.asarray(scatter(g, key, shape)).numpy(), grad, atol=1e-12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(shapes_and_keys(), st.booleans())
+def test_setitem_is_numpys(case: tuple[tuple[int, ...], Key], one: bool) -> None:
+    """Values, and gradients of old and new elements: each element's gradient goes to where it came from."""
+    shape, key = case
+    x = values_for(shape)
+    if not is_allowed(x, key):
+        return
+    v = np.array(-3.5) if one else -100.0 - np.arange(np.asarray(x[key]).size).reshape(np.shape(x[key]))
+    want = x.copy()
+    want[key] = v
+    t, new = gt.asarray(x.copy()), gt.asarray(v)
+    g = np.cos(np.arange(x.size)).reshape(shape)
+    with gt.GradientTape() as tape:
+        tape.watch([t, new])
+        y = t.copy()
+        y[key] = new
+    np.testing.assert_array_equal(y.numpy(), want)
+    np.testing.assert_array_equal(t.numpy(), x)
+    old, to_new = tape.gradient(y, [t, new], gt.asarray(g))
+    np.testing.assert_array_equal(old.numpy(), np.where(want == x, g, 0))
+    by_value = np.array([g[want == e].sum() for e in v.ravel()]).reshape(v.shape)
+    np.testing.assert_allclose(to_new.numpy(), by_value, atol=1e-12)
+
+
+def is_index(k: Any) -> bool:
+    """Whether this entry of a key is an integer array."""
+    return isinstance(k, np.ndarray) and k.dtype.kind == "i"
+
+
+@settings(max_examples=300, deadline=None)
+@given(shapes_and_keys(), st.integers(0, 2**31))
+def test_keys_inside_vmap(case: tuple[tuple[int, ...], Key], seed: int) -> None:
+    """Batched arrays, batched indices and batched new elements, in all mixtures, against a loop."""
+    shape, key = case
+    random = np.random.default_rng(seed)
+    size = 3
+    if not is_allowed(values_for(shape), key):
+        return
+    x = random.normal(size=(size, *shape))
+    places = [p for p, k in enumerate(key) if is_index(k)]
+    stacked = [np.stack([random.permutation(key[p].ravel()).reshape(key[p].shape) for _ in range(size)]) for p in places]
+    flags = [bool(random.integers(2)) for _ in range(len(places) + 1)]
+    whole = flags.pop() or not any(flags)
+    examples = [
+        tuple([(stacked[places.index(p)][b if flags[places.index(p)] else 0]) if p in places else k
+               for p, k in enumerate(key)])
+        for b in range(size)
+    ]  # fmt: skip
+
+    def full(indices: Any) -> Key:
+        arrays = iter(indices)
+        return tuple([next(arrays) if p in places else k for p, k in enumerate(key)])
+
+    arguments = [x if whole else x[0], *[s if f else s[0] for s, f in zip(stacked, flags)]]
+    axes = tuple([0 if whole else None, *[0 if f else None for f in flags]])
+    y = gt.vmap(lambda a, *i: a[full(i)], in_axes=axes)(*[gt.asarray(a) for a in arguments])
+    want = np.stack([np.asarray((x[b] if whole else x[0])[examples[b]]) for b in range(size)])
+    np.testing.assert_array_equal(y.numpy(), want)
+
+    # Its transpose, with a batched cotangent.
+    g = random.normal(size=want.shape)
+
+    def gradient(a: Any, h: Any, *i: Any) -> Any:
+        return gt.vjp(lambda a: a[full(i)], a)[1](h)
+
+    z = gt.vmap(gradient, in_axes=(axes[0], 0, *axes[1:]))(gt.asarray(arguments[0]), gt.asarray(g), *arguments[1:])
+    z = z[0] if isinstance(z, tuple) else z
+    for b in range(size):
+        expected = np.zeros(shape)
+        np.add.at(expected, examples[b], g[b])
+        np.testing.assert_allclose(z.numpy()[b], expected, atol=1e-12)
+
+    # Writing new elements: batched or not, of full shape or one number.
+    for new in (want, want[0], np.array(7.0), random.normal(size=size)):
+        new_axis = None if new is not want and new.ndim != 1 else 0
+        if new.shape == want[0].shape and new is not want:
+            new_axis = None
+
+        def write(a: Any, v: Any, *i: Any) -> Any:
+            a = a.copy()
+            a[full(i)] = v
+            return a
+
+        if (size if whole or new_axis == 0 or any(flags) else 0) == 0:
+            continue
+        y = gt.vmap(write, in_axes=(axes[0], new_axis, *axes[1:]))(
+            gt.asarray(arguments[0]), gt.asarray(new), *[gt.asarray(a) for a in arguments[1:]]
+        )
+        for b in range(size):
+            expected = (x[b] if whole else x[0]).copy()
+            expected[examples[b]] = new[b] if new_axis == 0 else new
+            np.testing.assert_array_equal(y.numpy()[b], expected)
+
+
+def test_indices_of_all_kinds() -> None:
+    x = gt.asarray(values_for((3, 4)))
+    i = gt.asarray(1)
+    assert x[i].tolist() == x[1].tolist() == x[np.int8(1)].tolist() == x[np.array(1)].tolist()
+    assert x[i:, i].tolist() == [6.0, 10.0]
+    assert x[[i, 0], 0].tolist() == [5.0, 1.0]
+    assert x[x > 10].tolist() == [11.0, 12.0]
+    assert x[gt.asarray([True, False, True])].shape == (2, 4)
+    assert x[range(2)].shape == (2, 4)
+    assert x[gt.asarray(True)].shape == (1, 3, 4)
+    assert np.arange(5.0)[gt.asarray(2)] == 2.0
+
+
+@pytest.mark.parametrize("key", [1.0, "a", [0.5], (0, 0, 0), 3, np.zeros(3, bool), [7]])
+def test_a_wrong_index_raises(key: Any) -> None:
+    with pytest.raises(IndexError):
+        gt.asarray(values_for((2, 3)))[key]
+
+
+def test_a_mask_per_example_raises() -> None:
+    with pytest.raises(TypeError, match=r"where\(mask, x, 0\)"):
+        gt.vmap(lambda x: x[x > 0])(gt.asarray([[1.0, -1.0]]))
+
+
+# -- orders ------------------------------------------------------------------------------------------------------
+def test_third_order_by_nested_tapes() -> None:
+    """y = sum x[i]^4 over i = 0, 0, 2: duplicates count twice at every order."""
+    x = gt.asarray([1.0, 2.0, 3.0])
+    with gt.GradientTape() as t3:
+        t3.watch(x)
+        with gt.GradientTape() as t2:
+            t2.watch(x)
+            with gt.GradientTape() as t1:
+                t1.watch(x)
+                y = (x[[0, 0, 2]] ** 4).sum()
+            g1 = t1.gradient(y, x)
+        g2 = t2.gradient(g1, x)
+    g3 = t3.gradient(g2, x)
+    assert g1.tolist() == [8.0, 0.0, 108.0]
+    assert g2.tolist() == [24.0, 0.0, 108.0]
+    assert g3.tolist() == [48.0, 0.0, 72.0]
+
+
+def test_written_elements_to_third_order() -> None:
+    """z = (x0^2, x1^2, 3), y = sum z^2 with z filled by writing."""
+
+    def f(x: Any) -> Any:
+        z = gt.zeros(3)
+        for i in range(2):
+            z[i] = x[i] ** 2
+        z[2] = 3.0
+        return (z * z).sum()
+
+    x = gt.asarray([1.0, 2.0])
+    g = gt.grad(f)
+    assert g(x).tolist() == [4.0, 32.0]
+    assert gt.hessian(f)(x).tolist() == [[12.0, 0.0], [0.0, 48.0]]
+    assert gt.grad(lambda x: gt.grad(lambda x: g(x).sum())(x).sum())(x).tolist() == [24.0, 48.0]
+    value, tangent = gt.jvp(f, (x,), (gt.asarray([1.0, 1.0]),))
+    assert (float(value), float(tangent)) == (26.0, 36.0)
+
+
+# -- cost --------------------------------------------------------------------------------------------------------
+def test_slices_share_one_gradient() -> None:
+    """n slices of one array cost one array, in the sweep: nothing of its size is made for each."""
+    n = 200_000
+    x = gt.asarray(np.ones(n))
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        total: Any = 0.0
+        for i in range(2000):
+            total = total + x[i] * 2.0
+        for i in range(0, n, 1000):
+            total = total + x[i : i + 1000].sum()
+    g = tape.gradient(total, x).numpy()
+    assert g[0] == 3.0 and g[-1] == 1.0 and g.sum() == n + 4000.0
+
+
+def test_a_small_slice_does_not_keep_the_array() -> None:
+    x = gt.asarray(np.ones((1000, 3)))
+    assert x[3].data.base is None
+    assert x[1:].data.base is x.data
+
+
+def address(x: Any) -> int:
+    """Where the elements lie in memory."""
+    return int(x._data.ctypes.data)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_filling_loop_writes_in_place(recorded: bool) -> None:
+    z = gt.zeros((1000, 10))
+    w = gt.asarray(np.full(10, 0.5))
+    before = address(z)
+    with gt.GradientTape() as tape:
+        if recorded:
+            tape.watch(w)
+        z[0] = w
+        for i in range(1, 1000):
+            z[i] = 0.5 * z[i - 1] + w
+        y = z.sum()
+    assert address(z) == before
+    np.testing.assert_allclose(z.numpy()[-1], 1.0)
+    if recorded:
+        g = tape.gradient(y, w).numpy()
+        np.testing.assert_allclose(g, sum(2 - 0.5**i for i in range(1000)))
+
+
+def test_the_sweep_of_a_filling_loop_copies_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cotangent of the array under the writes is erased in place, not copied for each of them."""
+    from gradtape.arrays import indexing_kernels
+
+    copies = []
+    original = indexing_kernels.put
+    monkeypatch.setattr(indexing_kernels, "put", lambda *a, **k: copies.append(1) or original(*a, **k))
+    x = gt.asarray(np.arange(100.0))
+    z = gt.zeros(100)
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        for i in range(100):
+            z[i] = x[i] ** 2
+        y = (z * z).sum()
+    np.testing.assert_allclose(tape.gradient(y, x).numpy(), 4 * np.arange(100.0) ** 3)
+    assert len(copies) <= 1
+
+
+# -- what may not be written over ---------------------------------------------------------------------------------
+def test_records_keep_the_old_value() -> None:
+    x = gt.asarray([1.0, 2.0, 3.0])
+    with gt.GradientTape() as tape:
+        z = x.copy()
+        tape.watch(z)
+        source = gt.positive(z)
+        y = (source * source).sum()
+        source[0] = 100.0
+        y = y + source.sum()
+    assert tape.gradient(y, z).tolist() == [2.0, 5.0, 7.0]
+    assert z.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_a_saved_result_is_kept() -> None:
+    x = gt.asarray([0.0, 1.0])
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y = gt.exp(x)
+        s = y.sum()
+        y[:] = 7.0
+    np.testing.assert_allclose(tape.gradient(s, x).numpy(), np.exp([0.0, 1.0]))
+
+
+def test_numpys_memory_is_not_written() -> None:
+    a = np.ones(3)
+    x = gt.asarray(a)
+    x[0] = 5.0
+    assert a.tolist() == [1.0, 1.0, 1.0] and x.tolist() == [5.0, 1.0, 1.0]
+    seen = x.data
+    x[1] = 6.0
+    assert seen.tolist() == [5.0, 1.0, 1.0]
+    memory = memoryview(x.data)
+    x[2] = 7.0
+    assert memory[2] == 1.0
+
+
+def test_views_are_not_written() -> None:
+    x = gt.asarray(np.arange(4.0))
+    left, whole = x[:3], gt.reshape(x, (2, 2))
+    x[0] = 9.0
+    assert left.tolist() == [0.0, 1.0, 2.0] and whole.tolist() == [[0.0, 1.0], [2.0, 3.0]]
+    left[1] = 8.0
+    assert x.tolist() == [9.0, 1.0, 2.0, 3.0]
+    x[1:] = x[:-1]
+    assert x.tolist() == [9.0, 9.0, 1.0, 2.0]
+    x[:] = x
+    assert x.tolist() == [9.0, 9.0, 1.0, 2.0]
+
+
+def test_copies_are_handles_of_their_own() -> None:
+    x = gt.asarray([1.0, 2.0])
+    others = [x.copy(), copy.copy(x), copy.deepcopy(x), gt.stop_gradient(x), gt.asarray(x, copy=True)]
+    x[0] = 5.0
+    assert all(o.tolist() == [1.0, 2.0] for o in others)
+
+
+def test_cotangents_of_the_user_are_not_written() -> None:
+    """Neither the seed nor a gradient asked for on the way is erased under the user's hands."""
+    x, v = gt.asarray(np.ones(3)), gt.asarray(2.0)
+    seed = gt.asarray(np.array([1.0, 2.0, 3.0]))
+    with gt.GradientTape() as tape:
+        tape.watch([x, v])
+        z = x * 2.0
+        first = gt.positive(z)
+        z[1] = v
+        second = gt.positive(z)
+        z[2] = v
+        last = gt.positive(z)
+    grads = tape.gradient(last, [x, v, first, second, last], seed)
+    assert [g.tolist() if g is not None else None for g in grads] == [[2.0, 0.0, 0.0], 5.0, None, None, [1.0, 2.0, 3.0]]
+    assert seed.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_every_intermediate_gradient_survives_the_sweep() -> None:
+    v = gt.asarray(2.0)
+    with gt.GradientTape() as tape:
+        tape.watch(v)
+        z = gt.zeros(3)
+        z[0] = v
+        handles = [copy.copy(z)]
+        for i in (1, 2):
+            z[i] = v * i
+            handles.append(copy.copy(z))
+        y = (z * np.array([1.0, 10.0, 100.0])).sum()
+    grads = tape.gradient(y, [*handles, v])
+    assert [g.tolist() for g in grads] == [[1.0, 0.0, 0.0], [1.0, 10.0, 0.0], [1.0, 10.0, 100.0], 211.0]
+
+
+def test_augmented_assignment() -> None:
+    x = gt.asarray([1.0, -2.0, 3.0])
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y = x
+        y += 1.0
+        assert x.tolist() == [1.0, -2.0, 3.0]
+        y[y > 0] *= 2
+        y[[0, 0]] += 1.0
+        s = (y * y).sum()
+    assert y.tolist() == [5.0, -1.0, 8.0]
+    assert tape.gradient(s, x).tolist() == [20.0, -2.0, 32.0]
+
+
+def test_a_handle_shared_is_a_handle_shared() -> None:
+    """x[i] = v changes the handle, whatever names it has, as in NumPy."""
+    x = gt.asarray([1.0, 2.0])
+    y = x
+    x[0] = 5.0
+    assert y.tolist() == [5.0, 2.0]
+
+
+def test_duplicates_the_last_one_wins() -> None:
+    v = gt.asarray([1.0, 2.0, 3.0])
+    with gt.GradientTape() as tape:
+        tape.watch(v)
+        z = gt.zeros(3)
+        z[[1, 1, 2]] = v
+        y = (z * z).sum()
+    assert tape.gradient(y, v).tolist() == [0.0, 4.0, 6.0]
+
+
+# -- inside transforms -------------------------------------------------------------------------------------------
+def test_writing_inside_vmap() -> None:
+    def unbatched_array(v: Any) -> Any:
+        z = gt.zeros(3)
+        z[1] = v
+        return z * v
+
+    def unbatched_value(x: Any) -> Any:
+        x = x.copy()
+        x[0] = 7.0
+        return x
+
+    def own_place(x: Any, i: Any) -> Any:
+        x = x.copy()
+        x[i] = 0.0
+        return x
+
+    v = gt.asarray([2.0, 3.0])
+    assert gt.vmap(unbatched_array)(v).tolist() == [[0.0, 4.0, 0.0], [0.0, 9.0, 0.0]]
+    rows = gt.asarray(values_for((2, 2)))
+    assert gt.vmap(unbatched_value)(rows).tolist() == [[7.0, 2.0], [7.0, 4.0]]
+    assert gt.vmap(own_place)(rows, gt.asarray([0, 1])).tolist() == [[0.0, 2.0], [3.0, 0.0]]
+    assert gt.vmap(gt.grad(lambda v: unbatched_array(v).sum()))(v).tolist() == [4.0, 6.0]
+    assert gt.grad(lambda v: gt.vmap(unbatched_array)(v).sum())(v).tolist() == [4.0, 6.0]
+
+
+def test_a_mask_for_each_example_takes_one_value() -> None:
+    def positive_part(x: Any, v: Any) -> Any:
+        x = x.copy()
+        x[x < 0] = v
+        return x
+
+    x, v = gt.asarray([[1.0, -1.0], [-2.0, 3.0]]), gt.asarray([0.0, 9.0])
+    assert gt.vmap(positive_part)(x, v).tolist() == [[1.0, 0.0], [9.0, 3.0]]
+    _, pull = gt.vjp(gt.vmap(positive_part), x, v)
+    assert [g.tolist() for g in pull(gt.ones((2, 2)))] == [[[1.0, 0.0], [0.0, 1.0]], [1.0, 1.0]]
+
+
+def test_writing_inside_a_tape_inside_vmap() -> None:
+    def f(x: Any) -> Any:
+        with gt.GradientTape() as tape:
+            tape.watch(x)
+            z = gt.zeros(2)
+            z[0] = x * x
+            z[1] = z[0] * x
+            y = z.sum()
+        return tape.gradient(y, x)
+
+    assert gt.vmap(f)(gt.asarray([1.0, 2.0])).tolist() == [5.0, 16.0]
+
+
+def test_writing_inside_jvp() -> None:
+    def f(v: Any) -> Any:
+        z = gt.ones(2)
+        z[0] = v * v
+        z *= v
+        return z
+
+    y, dy = gt.jvp(f, (gt.asarray(3.0),), (gt.asarray(1.0),))
+    assert y.tolist() == [27.0, 3.0] and dy.tolist() == [27.0, 1.0]
+
+
+# -- errors ------------------------------------------------------------------------------------------------------
+def test_a_variable_is_assigned_as_a_whole() -> None:
+    v = gt.Variable([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"v\.assign\(value\)"):
+        v[0] = 1.0
+
+
+def test_writing_must_not_lose() -> None:
+    with pytest.raises(TypeError, match="complex values"):
+        gt.zeros(2)[0] = 1j
+    n, v = gt.zeros(2, dtype=np.int64), gt.asarray(1.5)
+    n[0] = v
+    assert n.tolist() == [1, 0]
+    with gt.GradientTape() as tape:
+        tape.watch(v)
+        with pytest.raises(TypeError, match="would cut its gradient"):
+            n[0] = v
+    with pytest.raises(ValueError):
+        gt.zeros(2)[:] = np.zeros(3)
+    with pytest.raises(IndexError):
+        gt.zeros(2)[5] = 1.0
+
+
+def test_writing_keeps_the_dtype() -> None:
+    x = gt.zeros(3, dtype=np.float32)
+    v = gt.asarray(np.float64(2.0))
+    with gt.GradientTape() as tape:
+        tape.watch(v)
+        x[0] = v
+        y = x.sum()
+    assert x.dtype == np.float32 and tape.gradient(y, v).dtype == np.float64
+
+
+# -- picking -----------------------------------------------------------------------------------------------------
+def test_put_along_axis() -> None:
+    x = gt.asarray(values_for((2, 3)))
+    a = x.numpy()
+    gt.put_along_axis(x, [[0], [2]], 9.0, axis=1)
+    np.put_along_axis(a, np.array([[0], [2]]), 9.0, axis=1)
+    assert x.tolist() == a.tolist()
+
+
+def test_positions() -> None:
+    x = gt.asarray([[0.0, 5.0], [7.0, 0.0]])
+    assert [i.tolist() for i in gt.nonzero(x)] == [[0, 1], [1, 0]]
+    assert gt.argwhere(x).tolist() == [[0, 1], [1, 0]] and gt.flatnonzero(x).tolist() == [1, 2]
+    assert x[gt.nonzero(x)].tolist() == [5.0, 7.0]
+    assert gt.one_hot([[1], [5]], 3, axis=0).shape == (3, 2, 1)
+    with pytest.raises(TypeError, match="inside vmap"):
+        gt.vmap(gt.nonzero)(x)
+
+
+def test_updated_leaves_the_old() -> None:
+    x = gt.asarray([1.0, 2.0])
+    assert updated(x, 0, 5.0).tolist() == [5.0, 2.0] and x.tolist() == [1.0, 2.0]

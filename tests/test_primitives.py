@@ -1,0 +1,109 @@
+"""Every primitive in every mode, from the one table of samples."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+
+import gradtape as gt
+from gradtape.nest import flatten
+from gradtape.primitive import REGISTRY, Zero
+
+from . import samples
+from .checks import Case, check_batch, check_orders, check_shapes_and_dtypes
+from .samples import SAMPLES, Sample
+
+for module in pkgutil.iter_modules(samples.__path__):
+    importlib.import_module(f"{samples.__name__}.{module.name}")
+
+
+def differentiated(s: Sample) -> tuple[int, ...]:
+    """The arguments that are differentiated: the floating ones."""
+    if s.wrt is not None:
+        return s.wrt
+    return tuple(i for i, a in enumerate(s.arguments) if a.dtype.kind in "fc")
+
+
+def is_constant(s: Sample) -> bool:
+    """Whether the primitive is piecewise constant, so that only values and batches can be checked."""
+    return isinstance(REGISTRY.get(s.primitive), Zero) or not differentiated(s)
+
+
+every = pytest.mark.parametrize("s", SAMPLES, ids=str)
+
+
+def test_every_primitive_has_samples() -> None:
+    missing = sorted(set(REGISTRY) - {s.primitive for s in SAMPLES})
+    assert not missing, f"primitives without samples: {missing}"
+
+
+def test_every_sample_is_of_a_primitive() -> None:
+    unknown = sorted({s.primitive for s in SAMPLES} - set(REGISTRY))
+    assert not unknown, f"samples of no primitive: {unknown}"
+
+
+@every
+def test_value(s: Sample) -> None:
+    """On Tensors, with and without a tape, and on plain arrays: the same value, and NumPy's where there is one."""
+    with np.errstate(all="ignore"):
+        plain = flatten(s.function(*s.arguments))[0]
+        tensors = [gt.asarray(a) for a in s.arguments]
+        free = flatten(s.function(*tensors))[0]
+        with gt.GradientTape() as tape:
+            tape.watch([t for t in tensors if t.dtype.kind in "fc"])
+            recorded = flatten(s.function(*tensors))[0]
+        for p, t, r in zip(plain, free, recorded, strict=True):
+            p = p.numpy() if isinstance(p, gt.Tensor) else np.asarray(p)
+            np.testing.assert_array_equal(t.numpy(), p)
+            np.testing.assert_array_equal(r.numpy(), p)
+            assert t.dtype == p.dtype
+        if s.numpy is not None:
+            for p, w in zip(free, flatten(s.numpy(*s.arguments))[0], strict=True):
+                np.testing.assert_allclose(p.numpy(), w, rtol=1e-12 * s.tolerance, atol=1e-13 * s.tolerance)
+                assert p.shape == np.shape(w)
+
+
+@every
+def test_orders(s: Sample) -> None:
+    """Reverse, forward and their mixes at orders 1 to 3, against numbers."""
+    if is_constant(s) or not s.smooth:
+        pytest.skip("nothing to difference numerically")
+    case = Case(s.function, s.arguments, differentiated(s))
+    if not case.weights:
+        pytest.skip("the value has no floating part")
+    check_orders(case, s.order, s.tolerance)
+
+
+@every
+def test_shapes_and_dtypes(s: Sample) -> None:
+    """Gradients live in their arguments' spaces, in double and in single precision."""
+    if is_constant(s):
+        pytest.skip("nothing flows")
+    case = Case(s.function, s.arguments, differentiated(s))
+    if not case.weights:
+        pytest.skip("the value has no floating part")
+    with np.errstate(all="ignore"):
+        check_shapes_and_dtypes(case)
+        single = [
+            a.astype({"f": np.float32, "c": np.complex64}[a.dtype.kind]) if a.dtype.kind in "fc" else a
+            for a in s.arguments
+        ]
+        if "double" not in s.tags:
+            check_shapes_and_dtypes(Case(s.function, single, differentiated(s)))
+            for y in flatten(s.function(*[gt.asarray(a) for a in single]))[0]:
+                assert y.dtype.kind not in "fc" or y.dtype.itemsize <= 8, f"single precision became {y.dtype}"
+
+
+@every
+def test_batch(s: Sample) -> None:
+    """vmap of value, gradient and pushforward against a loop."""
+    if not s.batched or not differentiated(s):
+        pytest.skip("not batched")
+    case = Case(s.function, s.arguments, differentiated(s))
+    if not case.weights:
+        pytest.skip("the value has no floating part")
+    with np.errstate(all="ignore"):
+        check_batch(case, 1e-9 * s.tolerance)

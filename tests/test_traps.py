@@ -1,0 +1,64 @@
+"""An external table of derivative traps (inputs on which differentiation systems are known to fail) under gradtape.
+
+The table lives outside this repository: name its file in GRADTAPE_TRAPS, or have it at ../shared/traps/traps.py.
+The repository's own regression tests of the same kind are in test_known_traps.py.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from .traps_adapter import adapters
+
+PLACE = Path(os.environ.get("GRADTAPE_TRAPS") or Path(__file__).resolve().parents[2] / "shared" / "traps" / "traps.py")
+
+#: Cases which only Taylor mode can finish (20 nestings), or which are too slow for nested forward mode.
+TAYLOR_ONLY = {"recip_d20"}
+TOO_DEEP_FORWARD: set[str] = set()
+
+
+def load() -> Any:
+    """The table's module, or None."""
+    if not PLACE.is_file():
+        return None
+    before = dict(os.environ)
+    spec = importlib.util.spec_from_file_location("derivative_traps", PLACE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    finally:  # it sets variables for other libraries
+        os.environ.clear()
+        os.environ.update(before)
+    return module
+
+
+TRAPS = load()
+CASES = TRAPS.CASES if TRAPS is not None else []
+
+
+@pytest.mark.skipif(TRAPS is None, reason=f"the table of traps is not at {PLACE} (set GRADTAPE_TRAPS to its path)")
+def test_the_table_is_there() -> None:
+    assert len(CASES) > 100
+
+
+@pytest.mark.parametrize("mode", ["reverse", "tape", "forward"])
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c["id"])
+def test_trap(case: dict[str, Any], mode: str) -> None:
+    assert TRAPS is not None
+    if case["id"] in TAYLOR_ONLY:
+        pytest.skip("only Taylor mode finishes this")
+    if mode == "forward" and case["id"] in TOO_DEEP_FORWARD:
+        pytest.skip("nested forward mode grows too fast")
+    status, text, _ = TRAPS.run_case(adapters(TRAPS)[mode](), case)
+    if status == "nofn":
+        pytest.skip(f"not a function of gradtape: {text}")
+    wanted = np.array2string(TRAPS.wanted(case), separator=", ")
+    assert status == "pass", f"{case['desc']}: got {text}, want {wanted} or {case['alts']}"
