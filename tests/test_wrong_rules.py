@@ -81,7 +81,7 @@ def test_a_rule_wrong_in_one_argument_is_caught() -> None:
         everything(lambda a, b: apply(primitive, a, b), X, X + 2)
 
 
-def test_a_cotangent_in_double_precision_is_cast_and_one_of_wrong_shape_is_caught() -> None:
+def test_a_cotangent_of_wrong_shape_is_caught() -> None:
     primitive = Linear("wrong_shape", lambda x: x * 2, lambda g, x: g[:1] * 2, batch="align", register=False)
-    with pytest.raises(AssertionError):
+    with pytest.raises(ValueError, match="shape"):  # the sweep cannot put it into its primal's space
         everything(lambda x: apply(primitive, x), X)

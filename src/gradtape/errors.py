@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os.path
 import sys
 import warnings
-from pathlib import Path
 
-PACKAGE = str(Path(__file__).resolve().parent)
+PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 
 class GradtapeError(Exception):

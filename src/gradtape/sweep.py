@@ -201,7 +201,14 @@ def pull_general(
             primitive.accumulate(total, g, *saved[1:], **parameters)
             cotangents[k] = total
             continue
-        part = pull(primitive, g, i, specs, saved, y, parameters)
+        part = None
+        if raw and type(primitive) is Linear and primitive.overwrite is not None and type(g) is ndarray:
+            # An update of a few elements costs no copy of the rest. References: the caller's g, this one, and
+            # getrefcount's argument.
+            if g.base is None and g.flags.writeable and getrefcount(g) <= 3:
+                part = primitive.overwrite(g, i, *saved, **parameters)
+        if part is None:
+            part = pull(primitive, g, i, specs, saved, y, parameters)
         if part is None:
             continue
         part = fit(part, spec)

@@ -186,10 +186,11 @@ class Tensor:
         return tensor, (concrete(self),)
 
     def __copy__(self) -> Tensor:
-        return self
+        return tracked(self._data, self._key)  # a handle of its own: x[i] = v changes one of them
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        return self
+        memo[id(self)] = result = self.__copy__()
+        return result
 
 
 class VirtualTensor(Tensor):

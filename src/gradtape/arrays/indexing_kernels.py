@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from .numpy_kernels import dead
-
 ndarray = np.ndarray
 
 #: In a key: an index array (or a mask) goes here.
@@ -126,31 +124,19 @@ def owned(handle: Any) -> bool:
     return type(data) is ndarray and data.base is None and data.flags.writeable and getrefcount(data) <= ONLY_HANDLE
 
 
-def erased(g: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    """g with zeros at the key; a cotangent that the sweep alone holds is written over. Call it from a transpose."""
-    if type(g) is not ndarray or not dead(g, ONLY_SWEEP):
-        return put(0, g, *indices, key=key)
-    g[filled(key, indices)] = 0
-    return g
-
-
-def _calibrate() -> tuple[int, int]:
-    """How many references CPython counts inside `owned` for an array that only its handle holds, and inside `dead`
-    for one that is passed down six frames: pull_back, pull_general, pull_linear, a transpose, erased, dead."""
+def _calibrate() -> int:
+    """How many references CPython counts inside `owned` for an array that only its handle holds."""
 
     class Handle:
         __slots__ = ("_data",)
 
-    def of_handle(handle: Any) -> int:
+    def references(handle: Any) -> int:
         data = handle._data
         return getrefcount(data)
 
-    def of_frames(x: Any, more: int) -> int:
-        return of_frames(x, more - 1) if more else getrefcount(x)
-
     handle = Handle()
     handle._data = np.empty(1)
-    return of_handle(handle), of_frames(np.empty(1), 5)
+    return references(handle)
 
 
-ONLY_HANDLE, ONLY_SWEEP = _calibrate()
+ONLY_HANDLE = _calibrate()

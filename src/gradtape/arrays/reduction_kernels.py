@@ -67,60 +67,63 @@ def tied(x: Any, y: Any, axis: Axes, keepdims: bool) -> Any:
     """Which elements of x equal the extreme y; where that is NaN, the elements that are NaN."""
     y = np.reshape(y, kept(np.shape(x), axis))
     won = np.equal(x, y)
-    lost = y != y
-    return won | (lost & np.not_equal(x, x)) if lost.any() else won
+    return won if np.equal(y, y).all() else won | (np.not_equal(y, y) & np.not_equal(x, x))
 
 
 def deal(g: Any, won: Any, axis: Axes, keepdims: bool) -> Any:
     """g shared evenly among those that won, selected rather than multiplied."""
-    count = np.count_nonzero(won, axis=axis, keepdims=True)
-    g = np.reshape(g, np.shape(count))
-    if count.size and count.max() > 1:
-        g = g / count.astype(g.dtype)
+    g = np.reshape(g, kept(np.shape(won), axis))
+    if np.count_nonzero(won) > g.size:
+        g = g / np.maximum(np.add.reduce(won, axis=axis, keepdims=True), 1).astype(g.dtype)
     return np.where(won, g, np.zeros((), g.dtype))[()]
 
 
 def collect(x: Any, won: Any, axis: Axes, keepdims: bool) -> Any:
     """The mean of those that won: the transpose of dealing."""
-    count = np.count_nonzero(won, axis=axis, keepdims=keepdims)
     total = np.add.reduce(np.where(won, x, np.zeros((), x.dtype)), axis=axis, keepdims=keepdims)
-    return np.where(count > 1, total / np.maximum(count, 1).astype(x.dtype), total)[()]
+    if np.count_nonzero(won) > total.size:
+        total = total / np.maximum(np.add.reduce(won, axis=axis, keepdims=keepdims), 1).astype(x.dtype)
+    return total
 
 
 # -- exponentials ------------------------------------------------------------------------------------------------
-def _top(x: Any, axis: Axes) -> Any:
-    """The largest element (complex: real part), kept; 0 in place of an infinity or of nothing at all."""
+def _exponentials(x: Any, axis: Axes) -> tuple[Any, Any, Any]:
+    """The largest element (complex: real part), exp(x) relative to it, and the sum of those, axes kept.
+
+    The sum is 1 or more, but NaN where the largest is infinite or there is nothing.
+    """
     top = np.maximum.reduce(np.real(x), axis=axis, keepdims=True, initial=-math.inf)
-    return np.where(np.isfinite(top), top, 0) if not np.isfinite(top).all() else top
+    with np.errstate(invalid="ignore"):
+        e = np.exp(x - top)
+    return top, e, np.add.reduce(e, axis=axis, keepdims=True)
 
 
 def logsumexp(x: Any, axis: Axes, keepdims: bool) -> Any:
     """log(sum(exp(x))) without overflow; -inf where all are -inf or there is nothing."""
     x = floating(x)
-    top = _top(x, axis)
-    e = np.exp(x - top)
-    total = np.add.reduce(e, axis=axis, keepdims=True)
-    with np.errstate(divide="ignore"):
-        y = np.log(total)
-    if np.less(np.abs(total - 1), 0.1).any():  # the sum of all but the 1 itself has digits that 1 + it would lose
+    top, e, total = _exponentials(x, axis)
+    if total.size and np.less(1.1, np.min(np.abs(total) if total.dtype.kind == "c" else total)):
+        y = np.log(total) + top
+    else:
+        # Beside a single 1 the sum of the others has digits that the whole sum would lose.
+        alone = np.abs(total - 1) < 0.1
         rest = np.add.reduce(np.where(foremost(x, axis), 0, e), axis=axis, keepdims=True)
-        y = np.where(np.less(np.abs(total - 1), 0.1), np.log1p(rest), y)
-    return np.reshape(y + top, kept(x.shape, axis) if keepdims else without(x.shape, axis))[()]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            y = np.where(alone, np.log1p(np.where(alone, rest, 0)), np.log(np.where(alone, 1, total))) + top
+        y = np.where(np.isinf(top), top, y)
+    return np.reshape(y, kept(x.shape, axis) if keepdims else without(x.shape, axis))[()]
 
 
 def exponential_shares(x: Any, axis: Axes) -> Any:
     """exp(x) / sum(exp(x)) by differences; 0 where all are -inf, even shares among the infinities otherwise."""
     x = floating(x)
-    top = _top(x, axis)
-    e = np.exp(x - top)
-    total = np.add.reduce(e, axis=axis, keepdims=True)
-    regular = np.isfinite(total) & (total != 0)
-    if regular.all():
-        return e / total
-    infinite = np.equal(np.real(x), math.inf)
-    e = np.where(np.isinf(total), infinite, e)
-    total = np.where(np.isinf(total), np.count_nonzero(infinite, axis=axis, keepdims=True), total)
-    return (e / np.where(total == 0, 1, total)).astype(x.dtype)[()]
+    top, e, total = _exponentials(x, axis)
+    if np.isinf(top).any():
+        infinite = np.isinf(top) & (top > 0) & (np.real(x) == top)
+        count = np.maximum(np.count_nonzero(infinite, axis=axis, keepdims=True), 1)
+        e = np.where(np.isinf(top), infinite / count, e).astype(x.dtype)
+        total = np.where(np.isinf(top), 1, total).astype(x.dtype)
+    return e / total
 
 
 def foremost(x: Any, axis: Axes) -> Any:
@@ -169,7 +172,7 @@ def leave_one_out(rows: Any, axis: Axes) -> Any:
     if n == 0:
         y = c[-1]
     elif within_range(c):
-        y = _exclusive(c)[-1]
+        y = _between(c[0]) if m == 0 else _exclusive(c)[-1]
     else:
         y, exponent = _exclusive_scaled(c)
         y = _ldexp(y[-1], exponent)
@@ -185,6 +188,14 @@ def within_range(c: Any) -> bool:
     low = np.add.reduce(np.maximum(1 - exponents.min(axis=0), 0), axis=-1)
     limit = np.finfo(c.dtype).maxexp - 24
     return bool(np.isfinite(c).all()) and max(high.max(initial=0), low.max(initial=0)) < limit
+
+
+def _between(x: Any) -> Any:
+    """What is before each element times what is after it, along the last axis."""
+    y = np.ones(x.shape, x.dtype)
+    np.multiply.accumulate(x[..., :-1], axis=-1, out=y[..., 1:])
+    y[..., :-1] *= np.multiply.accumulate(x[..., :0:-1], axis=-1)[..., ::-1]
+    return y
 
 
 def _times(a: Any, b: Any) -> Any:

@@ -30,7 +30,8 @@ def from_scipy(name: str) -> Callable[..., Any]:
     """SciPy's function of that name, looked up when it is called."""
 
     def kernel(*arguments: Any) -> Any:
-        return getattr(scipy_special(f"special.{name}"), name)(*arguments)
+        function = getattr(scipy_special(f"special.{name}"), name)
+        return function(*(floating_pair(*arguments) if len(arguments) == 2 else arguments))
 
     return kernel
 

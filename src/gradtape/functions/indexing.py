@@ -22,8 +22,6 @@ from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
 
 Key = tuple[Any, ...]
-ndarray = np.ndarray
-
 
 # -- keys --------------------------------------------------------------------------------------------------------
 def is_static(k: Any) -> bool:
@@ -208,14 +206,20 @@ def _put_transpose(g: Any, argument: int, specs: Any, saved: Any, key: Key) -> A
     """To the new elements goes what was written of them in the end, to the old ones the rest."""
     indices = saved[2:]
     if argument == 1:
-        if type(g) is ndarray:
-            return kernels.erased(g, *indices, key=key)
         return apply(_SETITEM, 0, g, *indices, key=key)
     dv = _read(g, key, indices)
     if not all(i.dtype.kind == "b" for i in indices):
         dv = where(apply(_WINNERS, *indices, key=key, shape=g.shape), dv, 0)
     more = specs[0].ndim - len(dv.shape)  # leading ones, which writing dropped
     return reshape(dv, (1,) * more + dv.shape) if more > 0 else dv
+
+
+def _erase(g: Any, argument: int, *saved: Any, key: Key) -> Any:
+    """What the old elements get, where the cotangent may be written over."""
+    if argument == 0:
+        return None
+    g[kernels.filled(key, saved[2:])] = 0
+    return g
 
 
 _GETITEM = Linear(
@@ -243,8 +247,9 @@ _SCATTER_ADD = Linear(
     linear=(0,),
 )
 _SETITEM = Linear(
-    "setitem", kernels.put, _put_transpose, batch=_put_batch, arguments=("v", "x", "indices"), linear=(0, 1)
-)
+    "setitem", kernels.put, _put_transpose, batch=_put_batch, arguments=("v", "x", "indices"), linear=(0, 1),
+    overwrite=_erase,
+)  # fmt: skip
 _WINNERS = Zero("last_writers", kernels.winners, ("indices",), batch=_winners_batch)
 
 

@@ -44,6 +44,11 @@ def no_derivative(function: str, argument: str) -> Callable[[], Any]:
     return slope
 
 
+def weak(function: Callable[[Any], Any], x: Any) -> Any:
+    """function(x), as a Python number for a Python number, so that it does not widen what it is multiplied with."""
+    return float(function(x)) if type(x) is float or type(x) is int else function(x)
+
+
 # -- error function and normal distribution -------------------------------------------------------------------------
 gaussian = elementwise(
     "gaussian", lambda x, y: scale(y, -2 * x), kernel=kernels.gaussian, singular=True, doc="exp(-x^2)."
@@ -92,8 +97,8 @@ psi = digamma
 _POLYGAMMA = Elementwise("polygamma", kernels.polygamma, (lambda x, order: polygamma(order + 1, x),), singular=True)
 betaln = special(
     "betaln",
-    lambda a, b: digamma(a) - digamma(a + b),
-    lambda a, b: digamma(b) - digamma(a + b),
+    lambda a, b: weak(digamma, a) - digamma(a + b),
+    lambda a, b: weak(digamma, b) - digamma(a + b),
     singular=True,
     doc="Logarithm of |beta(a, b)|.",
 )
@@ -121,7 +126,7 @@ _GAMMA_DENSITY = Elementwise(
     "gamma_density",
     kernels.gamma_density,
     (
-        lambda a, x, y: y * (log(x) - digamma(a)),
+        lambda a, x, y: y * (weak(log, x) - weak(digamma, a)),
         lambda a, x: gamma_density(a - 1, x) - gamma_density(a, x),  # no division by x: right at 0
     ),
     arguments=("a", "x"),
@@ -225,7 +230,7 @@ divide_absorbing = elementwise(
 )
 xlogy = special(
     "xlogy",
-    lambda b: log(b),
+    lambda b: weak(log, b),
     lambda a, b: divide_absorbing(a, b),
     kernel=kernels.xlogy,
     singular=True,
@@ -233,7 +238,7 @@ xlogy = special(
 )
 xlog1py = special(
     "xlog1py",
-    lambda b: log1p(b),
+    lambda b: weak(log1p, b),
     lambda a, b: divide_absorbing(a, 1 + b),
     kernel=kernels.xlog1py,
     singular=True,
@@ -244,7 +249,7 @@ entr = special(
 )
 rel_entr = special(
     "rel_entr",
-    lambda a, b: log(a) - log(b) + 1,
+    lambda a, b: weak(log, a) - weak(log, b) + 1,
     lambda a, b: -divide_absorbing(a, b),
     kernel=kernels.rel_entr,
     singular=True,

@@ -15,6 +15,7 @@ import numpy as np
 import gradtape as gt
 
 from ..errors import NoRuleError
+from ..functions import linalg
 from ..tensor import Tensor, lost
 from .numpy_protocols import RULES, is_followed, plain, store
 
@@ -30,14 +31,14 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
 
 # -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order -----------------------
 SAME = """
-    angle array_split atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack cumprod cumsum cumulative_prod
+    array_split atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack cumprod cumsum cumulative_prod
     cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
-    matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tensordot tile vdot
+    matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
 """
 LINALG = "det eigvals inv matmul matrix_norm matrix_power matrix_rank slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split() if hasattr(gt, name)})
-rules(np.linalg, {name: getattr(gt.linalg, name) for name in LINALG.split() if hasattr(gt.linalg, name)})
+rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split() if hasattr(linalg, name)})
 
 
 # -- reductions -----------------------------------------------------------------------------------------------------
@@ -163,6 +164,8 @@ def along(x: Any, axis: int, ndim: int) -> Any:
 rules(np, {
     **{name: summing(name) for name in ("sum", "prod")},
     **{name: extreme(name) for name in ("max", "min", "any", "all")},
+    "amax": extreme("max"),
+    "amin": extreme("min"),
     **{name: moment(name) for name in ("var", "std")},
     "mean": _mean,
     "average": _average,
@@ -260,8 +263,8 @@ rules(np, {
     "repeat": lambda a, repeats, axis=None: gt.repeat(a, repeats, axis=axis),
     "tril": lambda m, k=0: gt.tril(m, k=k),
     "triu": lambda m, k=0: gt.triu(m, k=k),
-    "diagonal": lambda a, offset=0, axis1=0, axis2=1: gt.linalg.diagonal(matrices(a, axis1, axis2), offset=offset),
-    "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: gt.linalg.trace(
+    "diagonal": lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(matrices(a, axis1, axis2), offset=offset),
+    "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: linalg.trace(
         matrices(a, axis1, axis2), offset=offset
     ),
     "copy": lambda a, order="K", subok=False: gt.positive(gt.asarray(a)),
@@ -355,31 +358,31 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
-    return gt.linalg.qr(a)[1] if mode == "r" else gt.linalg.qr(a, mode=mode)
+    return linalg.qr(a)[1] if mode == "r" else linalg.qr(a, mode=mode)
 
 
 def symmetric(name: str) -> Rule:
     """The rule of a function of symmetric matrices, of which NumPy reads one triangle."""
-    function = getattr(gt.linalg, name, None)
+    function = getattr(linalg, name, None)
     return lambda a, UPLO="L": function(a if UPLO.upper() == "L" else gt.conj(gt.matrix_transpose(a)))  # type: ignore[misc]
 
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     rtol = rcond if rtol is None else rtol
-    return gt.linalg.pinv(a) if rtol is None else gt.linalg.pinv(a, rtol=rtol)
+    return linalg.pinv(a) if rtol is None else linalg.pinv(a, rtol=rtol)
 
 
-rules(np, {"cross": _cross})
+rules(np, {"cross": _cross, "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes)})
 rules(np.linalg, {
-    "cholesky": lambda a, /, *, upper=False: gt.linalg.cholesky(a, upper=upper),
-    "norm": lambda x, ord=None, axis=None, keepdims=False: gt.linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims),
-    "trace": lambda x, /, *, offset=0, dtype=None: gt.linalg.trace(x, offset=offset),
-    "diagonal": lambda x, /, *, offset=0: gt.linalg.diagonal(x, offset=offset),
+    "cholesky": lambda a, /, *, upper=False: linalg.cholesky(a, upper=upper),
+    "norm": lambda x, ord=None, axis=None, keepdims=False: linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims),
+    "trace": lambda x, /, *, offset=0, dtype=None: linalg.trace(x, offset=offset),
+    "diagonal": lambda x, /, *, offset=0: linalg.diagonal(x, offset=offset),
     "eigh": symmetric("eigh"),
     "eigvalsh": symmetric("eigvalsh"),
-    "svd": lambda a, full_matrices=True, compute_uv=True, hermitian=False: gt.linalg.svd(
+    "svd": lambda a, full_matrices=True, compute_uv=True, hermitian=False: linalg.svd(
         a, full_matrices=full_matrices
-    ) if compute_uv else gt.linalg.svdvals(a),
+    ) if compute_uv else linalg.svdvals(a),
     "qr": _qr,
     "pinv": _pinv,
     "tensordot": lambda x1, x2, /, *, axes=2: gt.tensordot(x1, x2, axes=axes),

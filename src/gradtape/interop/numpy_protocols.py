@@ -149,10 +149,15 @@ def without_rule(function: Callable[..., Any], name: str, call: tuple[Any, Any])
     return function(*arguments, **keywords)
 
 
+def fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    """Whether an array of this shape broadcasts to that one."""
+    return len(shape) <= len(into) and all([n in (1, m) for n, m in zip(shape[::-1], into[::-1], strict=False)])
+
+
 def store(out: Tensor, value: Any, name: str) -> Tensor:
     """Give the handle `out` a new value (`out=`); earlier records keep the old one. Shapes and kinds must fit."""
     value = gt.asarray(value)
-    if len(value.shape) > len(out.shape) or np.broadcast_shapes(value.shape, out.shape) != out.shape:
+    if not fits(value.shape, out.shape):
         raise ValueError(f"{name}: the result of shape {value.shape} does not fit into out of shape {out.shape}")
     if not np.can_cast(value.dtype, out.dtype, "same_kind"):
         raise TypeError(f"{name}: cannot cast the result from {value.dtype} to out's {out.dtype} by rule 'same_kind'")
@@ -177,22 +182,32 @@ def full_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[
     targets = [x for x in (out if isinstance(out, tuple) else (out,)) if x is not None]
     if method == "at":
         targets = [inputs[0]]
-    if any([not isinstance(x, Tensor) for x in targets]):
+    if any([x is not None and not isinstance(x, Tensor) for x in targets]):
         if is_followed((inputs, keywords)):
             raise lost(f"writing into a plain array by {name} (out=, or an operator such as +=)", WITHOUT_OUT)
         getattr(ufunc, method)(*plain(inputs), **plain(keywords))
-        return None if method == "at" else targets[0] if len(targets) == 1 else out
+        return None if method == "at" else out[0] if len(out) == 1 else out
+    if targets and method == "__call__" and keywords.get("where", True) is not True:
+        return masked_ufunc(ufunc, name, inputs, {**keywords, "out": None, "where": True}, targets, keywords["where"])
     rule = METHODS.get(method)
     if rule is None:
         return without_rule(getattr(ufunc, method), name, (inputs, keywords))
     keywords = {key: value for key, value in keywords.items() if key not in IGNORED and value is not np._NoValue}
     keywords.pop("out", None)
     value = rule(ufunc, name, inputs, keywords)
-    if not targets or value is NotImplemented:
+    if method == "at" or not targets or value is NotImplemented:
         return value
     if isinstance(value, tuple):
         return tuple([v if o is None else store(o, v, name) for o, v in zip(out, value, strict=True)])
     return store(targets[0], value, name)
+
+
+def masked_ufunc(ufunc: Any, name: str, inputs: Any, keywords: Any, targets: list[Tensor], mask: Any) -> Any:
+    """A universal function with `where` and `out`: what the mask leaves out keeps out's value."""
+    value = full_ufunc(ufunc, "__call__", inputs, keywords)
+    values = value if isinstance(value, tuple) else (value,)
+    results = tuple([store(out, gt.where(mask, v, out), name) for out, v in zip(targets, values, strict=True)])
+    return results if isinstance(value, tuple) else results[0]
 
 
 #: Keywords that say nothing about values: memory layout and subclasses.
