@@ -137,18 +137,16 @@ def test_keys_inside_vmap(case: tuple[tuple[int, ...], Key], seed: int) -> None:
         return
     x = random.normal(size=(size, *shape))
     places = [p for p, k in enumerate(key) if is_index(k)]
-    stacked = [np.stack([random.permutation(key[p].ravel()).reshape(key[p].shape) for _ in range(size)]) for p in places]
+    shuffled = lambda i: random.permutation(i.ravel()).reshape(i.shape)
+    stacked = [np.stack([shuffled(key[p]) for _ in range(size)]) for p in places]
     flags = [bool(random.integers(2)) for _ in range(len(places) + 1)]
     whole = flags.pop() or not any(flags)
-    examples = [
-        tuple([(stacked[places.index(p)][b if flags[places.index(p)] else 0]) if p in places else k
-               for p, k in enumerate(key)])
-        for b in range(size)
-    ]  # fmt: skip
 
     def full(indices: Any) -> Key:
         arrays = iter(indices)
         return tuple([next(arrays) if p in places else k for p, k in enumerate(key)])
+
+    examples = [full([s[b if f else 0] for s, f in zip(stacked, flags)]) for b in range(size)]
 
     arguments = [x if whole else x[0], *[s if f else s[0] for s, f in zip(stacked, flags)]]
     axes = tuple([0 if whole else None, *[0 if f else None for f in flags]])
@@ -462,6 +460,50 @@ def test_writing_inside_vmap() -> None:
     assert gt.vmap(own_place)(rows, gt.asarray([0, 1])).tolist() == [[0.0, 2.0], [3.0, 0.0]]
     assert gt.vmap(gt.grad(lambda v: unbatched_array(v).sum()))(v).tolist() == [4.0, 6.0]
     assert gt.grad(lambda v: gt.vmap(unbatched_array)(v).sum())(v).tolist() == [4.0, 6.0]
+
+
+@pytest.mark.parametrize("with_tape", [False, True])
+def test_a_filling_loop_writes_in_place_inside_transforms(with_tape: bool) -> None:
+    addresses = []
+
+    def f(v: Any) -> Any:
+        z = gt.zeros(20)
+        for i in range(20):
+            z[i] = v * i
+            inside = z._data
+            while not isinstance(inside, np.ndarray):
+                inside = getattr(inside, "values", None) if hasattr(inside, "values") else inside.tangent
+                inside = inside._data
+            addresses.append(inside.ctypes.data)
+            del inside
+        return z.sum()
+
+    run = gt.value_and_grad(f) if with_tape else f
+    v = gt.asarray([1.0, 2.0])
+    gt.vmap(run)(v)
+    assert len(set(addresses)) == 1
+    addresses.clear()
+    assert float(gt.jvp(f, (gt.asarray(2.0),), (gt.asarray(1.0),))[1]) == 190.0
+    assert len(set(addresses)) == 1
+    assert gt.vmap(lambda v: gt.jvp(f, (v,), (v,))[1])(v).tolist() == [190.0, 380.0]
+
+
+def test_shared_parts_of_virtual_arrays_are_not_written_over() -> None:
+    def f(v: Any) -> Any:
+        z = gt.zeros(2)
+        z[0] = v
+        other, view = z.copy(), copy.copy(z)
+        squares = z * z
+        z[1] = v
+        z[0] = 5.0
+        return gt.stack([z, other, view, squares])
+
+    want = [[5.0, 3.0], [3.0, 0.0], [3.0, 0.0], [9.0, 0.0]]
+    assert gt.vmap(f)(gt.asarray([3.0])).tolist() == [want]
+    y, dy = gt.jvp(f, (gt.asarray(3.0),), (gt.asarray(1.0),))
+    assert y.tolist() == want and dy.tolist() == [[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [6.0, 0.0]]
+    assert gt.vmap(gt.grad(lambda v: f(v).sum()))(gt.asarray([3.0])).tolist() == [9.0]
+    assert float(gt.grad(gt.grad(lambda v: f(v).sum()))(gt.asarray(3.0))) == 2.0
 
 
 def test_a_mask_for_each_example_takes_one_value() -> None:

@@ -5,11 +5,11 @@ text says what to write, or it is one of the conversions that are allowed and no
 """
 
 import copy
-import gc
 import math
 import operator
 import pickle
 import random
+import re
 import warnings
 
 import numpy as np
@@ -94,7 +94,12 @@ def filled_diagonal(x):
     return n
 
 
-# The comments say what NumPy does underneath, since that may change.
+def filled(x):
+    n = np.zeros(2)
+    n.fill(x)
+    return n
+
+
 SILENT = {
     "numpy.asarray": np.asarray,
     "numpy.array": np.array,
@@ -131,10 +136,15 @@ HELP = r"cut its gradient.*gradtape\.(stop_gradient|asarray|stack).*x\.numpy\(\)
 
 @pytest.mark.parametrize("name", SILENT)
 def test_recorded_it_raises_and_says_what_to_write(name):
-    with pytest.raises(gt.LostGradientError, match=HELP) as caught:
+    with pytest.raises((gt.LostGradientError, ValueError)) as caught:
         recorded(SILENT[name])
-    assert isinstance(caught.value, TypeError)
-    assert "test_leaving_the_tape.py" in str(caught.value), "it must name the user's line"
+    error = caught.value
+    if type(error) is ValueError:  # NumPy's own around it: "setting an array element with a sequence"
+        assert name == "ndarray[0] = x"
+        error = error.__cause__
+    assert isinstance(error, gt.LostGradientError) and isinstance(error, TypeError)
+    assert re.search(HELP, str(error))
+    assert "test_leaving_the_tape.py" in str(error), "it must name the user's line"
 
 
 @pytest.mark.parametrize("name", SILENT)
@@ -180,6 +190,9 @@ def test_inside_transforms_it_raises():
         gt.jvp(lambda x: gt.asarray(np.asarray(x)), (V,), (V,))
     with pytest.raises(gt.LostGradientError):
         gt.vmap(lambda x: gt.asarray(np.asarray(x)))(V)
+    with pytest.raises(ValueError, match="sequence") as caught:
+        gt.jvp(lambda x: gt.asarray(stored(x)), (V,), (V,))
+    assert isinstance(caught.value.__cause__, gt.LostGradientError)
 
 
 def test_what_was_converted_cannot_change_a_record():
@@ -205,17 +218,17 @@ def test_conversion_arguments():
         np.asarray(x, dtype=np.float32, copy=False)
 
 
-# -- what is allowed --------------------------------------------------------------------------------------------------
+# -- what is allowed -----------------------------------------------------------------------------------------------
 FREE = {
     "bool": lambda x: bool(x[0] > 0.1),
     "if": lambda x: "yes" if x[0] > 0.1 else "no",
-    "numpy": lambda x: x.numpy().tolist(),
+    "numpy": lambda x: x.numpy().tolist() if isinstance(x, Tensor) else x.tolist(),
     "item": lambda x: x[0].item(),
     "tolist": lambda x: x.tolist(),
     "str": str,
     "print": lambda x: print(x),
     "format": lambda x: f"{x[0]:.3f} {x}",
-    "percent": lambda x: "%.3f %s" % (x[0], x[1]),
+    "percent": lambda x: "%.3f %s" % (x[0], x[1]),  # noqa: UP031
     "html": lambda x: x._repr_html_() if isinstance(x, Tensor) else None,
     "len": len,
     "shape": np.shape,
@@ -236,8 +249,11 @@ NUMBERS = {
     "complex": lambda x: complex(x[0]),
     "math.sin": lambda x: math.sin(x[0]),
     "math.hypot": lambda x: math.hypot(x[0], x[1]),
-    "percent": lambda x: "%f" % x[0],
+    "percent": lambda x: "%f" % x[0],  # noqa: UP031
     "round to int": lambda x: round(float(x[0])),
+    "statistics": lambda x: math.fsum(x),
+    "numpy.fromiter": lambda x: np.fromiter([x[0], x[1]], float).tolist(),
+    "ndarray.fill": lambda x: filled(x[0]).tolist(),
 }
 
 
@@ -279,10 +295,10 @@ def test_an_integer_tensor_is_an_index():
         [1, 2][gt.asarray(1.0)]
 
 
-# -- text, copies, iteration --------------------------------------------------------------------------------------------
+# -- text, copies, iteration ---------------------------------------------------------------------------------------
 def test_format():
     x = gt.asarray(2.5)
-    assert f"{x:.2f}" == "2.50" and f"{x}" == "2.5" and f"{x:>8}" == "     2.5" and "{:e}".format(x) == "2.500000e+00"
+    assert (f"{x:.2f}", f"{x}", f"{x:>8}", f"{x:e}") == ("2.50", "2.5", "     2.5", "2.500000e+00")
     assert f"{gt.asarray(3):03d}" == "003" and format(gt.asarray(V)) == str(V)
     with pytest.raises(TypeError):
         f"{gt.asarray(V):.2f}"
@@ -293,7 +309,8 @@ def test_repr_and_html():
     assert repr(x) == "Tensor([[1., 2.]], shape=(1, 2), dtype=float64)"
     html = x._repr_html_()
     assert "shape (1, 2)" in html and "float64" in html and "[[1. 2.]]" in html
-    assert repr(gt.Variable(1.0, name="w")).startswith("Variable(1.") and "name='w'" in repr(gt.Variable(1.0, name="w"))
+    text = repr(gt.Variable(1.0, name="w"))
+    assert text.startswith("Variable(1.") and "name='w'" in text
 
 
 def test_pickling_and_copying():
@@ -330,7 +347,7 @@ def test_a_deep_copy_keeps_the_gradient():
 def test_iteration_and_len():
     x = gt.asarray(V)
     assert len(x) == 3 and [float(e) for e in x] == V.tolist() and len(list(gt.zeros((0, 2)))) == 0
-    a, b, c = x
+    *_, c = x
     assert float(c) == 0.75 and 0.25 in x and 7.0 not in x
     with pytest.raises(TypeError, match="len"):
         len(gt.asarray(1.0))
@@ -350,7 +367,7 @@ def test_tensors_are_not_hashable_and_never_confused():
     assert x.ref() == x.ref() and x.ref() != y.ref() and x.ref().deref() is x and len({x.ref(), y.ref()}) == 2
 
 
-# -- neighbours -------------------------------------------------------------------------------------------------------
+# -- neighbours ----------------------------------------------------------------------------------------------------
 def test_pandas():
     pd = pytest.importorskip("pandas")
     series = pd.Series(V)
@@ -402,14 +419,3 @@ def test_scipy_takes_values():
     f = gt.value_and_grad(lambda x: gt.sum((x - 1.0) ** 2))
     result = optimize.minimize(lambda x: [np.asarray(part) for part in f(x)], V, jac=True)
     assert np.allclose(result.x, 1.0)
-
-
-def test_nothing_is_kept_alive():
-    gc.collect()
-    x = gt.asarray(V)
-    for f in SILENT.values():
-        try:
-            recorded(f)
-        except gt.LostGradientError:
-            pass
-    assert np.asarray(x).tolist() == V.tolist()

@@ -88,6 +88,19 @@ def test_rectifiers_route_infinite_gradients():
     assert float(gt.grad(lambda x: gt.log(nn.leaky_relu(x, 0.0)))(2.0)) == 0.5
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rectifiers_of_large_arrays_route_too(dtype):
+    """Large arrays go through another kernel: infinities and NaN are dropped there as well, and zeros are positive."""
+    x = np.linspace(-1, 1, 10_001).astype(dtype).reshape(73, 137)
+    g = np.where(x > 0.5, np.inf, np.where(x < -0.5, np.nan, -1.0)).astype(dtype)
+    _, pullback = gt.vjp(nn.relu, x)
+    got = pullback(g)[0].numpy()
+    np.testing.assert_array_equal(got, np.where(x > 0, g, 0))
+    assert got.dtype == dtype and not np.signbit(got[x <= 0]).any()
+    _, pullback = gt.vjp(lambda x: gt.where(x > 0, 1.0, x), x.T)
+    np.testing.assert_array_equal(pullback(g.T)[0].numpy(), np.where(x > 0, 0, g).T)
+
+
 def test_parameters_may_be_arrays_and_are_differentiated():
     x = np.array([[0.3, -1.2], [-2.5, 0.9]])
     check_grads(lambda x, a: (nn.leaky_relu(x, a), nn.elu(x, a), nn.celu(x, a)), (x, np.array([0.5, 2.0])), order=3)

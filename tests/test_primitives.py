@@ -27,12 +27,23 @@ def differentiated(s: Sample) -> tuple[int, ...]:
     return tuple(i for i, a in enumerate(s.arguments) if a.dtype.kind in "fc")
 
 
-def is_constant(s: Sample) -> bool:
-    """Whether the primitive is piecewise constant, so that only values and batches can be checked."""
-    return isinstance(REGISTRY.get(s.primitive), Zero) or not differentiated(s)
+def flows(s: Sample) -> bool:
+    """Whether a derivative flows through the sample at all: into a floating argument, out of a floating value."""
+    if isinstance(REGISTRY.get(s.primitive), Zero) or not differentiated(s):
+        return False
+    with np.errstate(all="ignore"):
+        outputs = flatten(s.function(*s.arguments))[0]
+    return any(y.dtype.kind in "fc" for y in outputs)
 
 
 every = pytest.mark.parametrize("s", SAMPLES, ids=str)
+FLOWING = [s for s in SAMPLES if flows(s)]
+flowing = pytest.mark.parametrize("s", FLOWING, ids=str)
+smooth = pytest.mark.parametrize("s", [s for s in FLOWING if s.smooth], ids=str)
+batched = pytest.mark.parametrize("s", [s for s in FLOWING if s.batched], ids=str)
+constant = pytest.mark.parametrize(
+    "s", [s for s in SAMPLES if s not in FLOWING and s.batched and differentiated(s)], ids=str
+)
 
 
 def test_every_primitive_has_samples() -> None:
@@ -66,44 +77,49 @@ def test_value(s: Sample) -> None:
                 assert p.shape == np.shape(w)
 
 
-@every
+@smooth
 def test_orders(s: Sample) -> None:
     """Reverse, forward and their mixes at orders 1 to 3, against numbers."""
-    if is_constant(s) or not s.smooth:
-        pytest.skip("nothing to difference numerically")
-    case = Case(s.function, s.arguments, differentiated(s))
-    if not case.weights:
-        pytest.skip("the value has no floating part")
-    check_orders(case, s.order, s.tolerance)
+    check_orders(Case(s.function, s.arguments, differentiated(s)), s.order, s.tolerance)
 
 
-@every
+@flowing
 def test_shapes_and_dtypes(s: Sample) -> None:
     """Gradients live in their arguments' spaces, in double and in single precision."""
-    if is_constant(s):
-        pytest.skip("nothing flows")
-    case = Case(s.function, s.arguments, differentiated(s))
-    if not case.weights:
-        pytest.skip("the value has no floating part")
     with np.errstate(all="ignore"):
-        check_shapes_and_dtypes(case)
+        check_shapes_and_dtypes(Case(s.function, s.arguments, differentiated(s)))
+        if "double" in s.tags:
+            return
         single = [
             a.astype({"f": np.float32, "c": np.complex64}[a.dtype.kind]) if a.dtype.kind in "fc" else a
             for a in s.arguments
         ]
-        if "double" not in s.tags:
-            check_shapes_and_dtypes(Case(s.function, single, differentiated(s)))
-            for y in flatten(s.function(*[gt.asarray(a) for a in single]))[0]:
-                assert y.dtype.kind not in "fc" or y.dtype.itemsize <= 8, f"single precision became {y.dtype}"
+        check_shapes_and_dtypes(Case(s.function, single, differentiated(s)))
+        for y in flatten(s.function(*[gt.asarray(a) for a in single]))[0]:
+            assert y.dtype.kind not in "fc" or y.dtype.itemsize <= 8, f"single precision became {y.dtype}"
 
 
-@every
+@batched
 def test_batch(s: Sample) -> None:
     """vmap of value, gradient and pushforward against a loop."""
-    if not s.batched or not differentiated(s):
-        pytest.skip("not batched")
-    case = Case(s.function, s.arguments, differentiated(s))
-    if not case.weights:
-        pytest.skip("the value has no floating part")
     with np.errstate(all="ignore"):
-        check_batch(case, 1e-9 * s.tolerance)
+        check_batch(Case(s.function, s.arguments, differentiated(s)), 1e-9 * s.tolerance)
+
+
+@constant
+def test_nothing_flows_through_a_piecewise_constant_function_and_its_batch_is_right(s: Sample) -> None:
+    """No gradient arrives, and vmap gives what a loop gives."""
+    which = differentiated(s)
+    axes = tuple(0 if i in which else None for i in range(len(s.arguments)))
+    stacks = [np.stack([a, a]) if i in which else a for i, a in enumerate(s.arguments)]
+    with np.errstate(all="ignore"):
+        alone = flatten(s.function(*s.arguments))[0]
+        together = flatten(gt.vmap(s.function, in_axes=axes)(*stacks))[0]
+        for one, both in zip(alone, together, strict=True):
+            one = one.numpy() if isinstance(one, gt.Tensor) else np.asarray(one)
+            np.testing.assert_array_equal(both.numpy(), np.stack([one, one]))
+        tensors = [gt.asarray(a) for a in s.arguments]
+        with gt.GradientTape() as tape:
+            tape.watch([tensors[i] for i in which])
+            out = flatten(s.function(*tensors))[0]
+        assert tape.gradient(out, [tensors[i] for i in which]) == [None] * len(which)

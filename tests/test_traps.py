@@ -18,9 +18,8 @@ from .traps_adapter import adapters
 
 PLACE = Path(os.environ.get("GRADTAPE_TRAPS") or Path(__file__).resolve().parents[2] / "shared" / "traps" / "traps.py")
 
-#: Cases which only Taylor mode can finish (20 nestings), or which are too slow for nested forward mode.
+#: Cases which only Taylor mode can finish (20 nestings).
 TAYLOR_ONLY = {"recip_d20"}
-TOO_DEEP_FORWARD: set[str] = set()
 
 
 def load() -> Any:
@@ -55,8 +54,6 @@ def test_trap(case: dict[str, Any], mode: str) -> None:
     assert TRAPS is not None
     if case["id"] in TAYLOR_ONLY:
         pytest.skip("only Taylor mode finishes this")
-    if mode == "forward" and case["id"] in TOO_DEEP_FORWARD:
-        pytest.skip("nested forward mode grows too fast")
     status, text, _ = TRAPS.run_case(adapters(TRAPS)[mode](), case)
     if status == "nofn":
         pytest.skip(f"not a function of gradtape: {text}")

@@ -38,6 +38,7 @@ from .functions.elementwise import *
 from .functions.indexing import *
 from .functions.manipulation import *
 from .functions.products import *
+from .functions.rearranging import *
 from .functions.reductions import *
 from .functions.sorting import *
 from .tape import GradientTape, UnconnectedGradients

@@ -17,7 +17,7 @@ from .tape import GradientTape
 from .tensor import Tensor, tensor
 
 #: What bounds the time of a request: numbers printed, numbers computed, and derivatives taken of recorded operations.
-MAX_ORDER, MAX_ENTRIES, MAX_WORK, MAX_SWEPT = 20, 2000, 20_000_000, 400_000
+MAX_ORDER, MAX_ENTRIES, MAX_WORK, MAX_SWEPT = 20, 10_000, 20_000_000, 500_000
 
 EPILOG = """\
 examples:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def make_parser() -> argparse.ArgumentParser:
     """The command's options."""
-    shown = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EPILOG, "allow_abbrev": False}
+    shown: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EPILOG, "allow_abbrev": False}
     parser = argparse.ArgumentParser(prog="gradtape", description=__doc__, **shown)
     parser.add_argument("--version", action="version", version=f"gradtape {__version__}")
     commands = parser.add_subparsers(dest="command", title="commands")
@@ -84,10 +84,11 @@ def protected(argument: str) -> str:
 def differentiate(text: str, assignments: Sequence[str], order: int) -> Report:
     """All derivatives up to that order, from one tape that records its own sweeps. Raises ExpressionError."""
     expression = Expression(text)
+    text = expression.text
     point = dict([assignment(a) for a in assignments])
     value = expression(point | {})
     if not isinstance(value, float) and value.dtype.kind != "f":
-        raise ExpressionError(f"the value is of type {value.dtype}, and has no derivatives", expression.text)
+        raise ExpressionError(f"the value is of type {value.dtype}, and has no derivatives", text)
     total = sum([np.size(v) for v in point.values()])
     check_size(expression, np.size(plain(value)), total, order)
     sources = {name: tensor(v) for name, v in point.items()}
@@ -98,8 +99,11 @@ def differentiate(text: str, assignments: Sequence[str], order: int) -> Report:
         level: dict[tuple[str, ...], Any] = {(): value}
         for k in range(order):
             if k > 1 and len(tape._trace.slots) * len(level) > MAX_SWEPT:  # type: ignore[union-attr]
-                raise ExpressionError(f"derivatives of this expression beyond order {k} take too long", expression.text)
-            level = next_order(tape, level, sources)
+                raise ExpressionError(f"derivatives of this expression beyond order {k} take too long", text)
+            try:
+                level = next_order(tape, level, sources)
+            except (ArithmeticError, ValueError, TypeError, NotImplementedError, MemoryError) as error:
+                raise ExpressionError(f"order {k + 1} cannot be computed: {error}", text) from None
             orders.append(level)
     return Report(expression, point, plain(value), [{key: plain(d) for key, d in part.items()} for part in orders])
 
@@ -124,7 +128,7 @@ def next_order(
     """The partial derivatives of these by each variable. Of mixed ones with scalars, each is computed once."""
     result = {}
     names = list(sources)
-    scalars = all([not x.shape for x in sources.values()])
+    scalars = not any(x.shape for x in sources.values())
     for key, y in level.items():
         wanted = names[names.index(key[-1]) :] if scalars and key else names
         chosen = {name: sources[name] for name in wanted}
@@ -167,14 +171,13 @@ def sections(report: Report) -> list[Section]:
     outputs = elements("f", report.value)
     parts = [Section("value", [], [[name, number(np.asarray(report.value)[i])] for name, i in outputs])]
     variables = [(name, label, i) for name, v in report.point.items() for label, i in elements(name, v)]
-    for k, derivatives in enumerate(report.orders[1:], 1):
+    for k, derivatives in enumerate(report.orders[1:] if variables else [], 1):
         rows = []
         if k == 2:
             for out, o in outputs:
                 title = "Hessian" if not o else f"Hessian of {out}"
                 rows = [
-                    [label]
-                    + [number(entry(derivatives, o, [(name, i), (other, j)])) for other, _, j in variables]
+                    [label] + [number(entry(derivatives, o, [(name, i), (other, j)])) for other, _, j in variables]
                     for name, label, i in variables
                 ]
                 parts.append(Section(title, ["", *[label for _, label, _ in variables]], rows))

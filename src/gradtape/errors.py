@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os.path
 import sys
 import warnings
 
+import numpy as np
+
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
+
+#: Where a user's own line is not: in gradtape, in NumPy (which calls back), in a decorator of theirs.
+INSIDE = (PACKAGE + os.sep, os.path.dirname(np.__file__) + os.sep, contextlib.__file__, "<gradtape")
 
 
 class GradtapeError(Exception):
@@ -30,11 +36,11 @@ class UnconnectedGradientWarning(UserWarning):
 
 
 def users_line() -> str:
-    """`file:line` of the innermost frame outside gradtape, or '' if there is none."""
+    """`file:line` of the innermost frame outside gradtape and NumPy, or '' if there is none."""
     frame = sys._getframe(1)
     while frame is not None:
         filename = frame.f_code.co_filename
-        if not filename.startswith((PACKAGE, "<gradtape")):
+        if not filename.startswith(INSIDE):
             return f"{filename}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]
     return ""
@@ -43,7 +49,7 @@ def users_line() -> str:
 def users_depth() -> int:
     """The `stacklevel` that makes a warning raised in the caller point at the user's own line."""
     depth, frame = 1, sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith((PACKAGE, "<gradtape")):
+    while frame is not None and frame.f_code.co_filename.startswith(INSIDE):
         depth, frame = depth + 1, frame.f_back  # type: ignore[assignment]
     return depth
 

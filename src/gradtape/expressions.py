@@ -19,6 +19,7 @@ import numpy as np
 import gradtape as gt
 
 MAX_TEXT, MAX_NODES, MAX_DEPTH, MAX_SIZE = 4000, 1000, 150, 4096
+MAX_VALUE_TEXT, MAX_VALUE_NODES = 100_000, 10_000  # in x=[...]
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf, "nan": math.nan}
 
@@ -32,11 +33,16 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 
 #: By number of arguments: the names that may be called. A name with a dot is found in that namespace of gradtape.
 FUNCTIONS = {
-    1: "abs sign floor ceil trunc sqrt cbrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos "
-    "atan sinh cosh tanh asinh acosh atanh deg2rad rad2deg special.erf special.erfc special.gammaln special.digamma "
-    "special.expit special.logit nn.relu nn.elu nn.selu nn.gelu nn.silu nn.sigmoid nn.log_sigmoid nn.softplus nn.softmax "
-    "nn.log_softmax sum mean prod max min var std logsumexp cumulative_sum linalg.norm linalg.det linalg.inv linalg.trace",
-    2: "atan2 hypot maximum minimum logaddexp fmod copysign matmul vecdot outer linalg.solve special.xlogy",
+    1: """
+        abs sign floor ceil trunc sqrt cbrt square reciprocal exp exp2 expm1 log log2 log10 log1p sin cos tan asin acos
+        atan sinh cosh tanh asinh acosh atanh deg2rad rad2deg sinc sum mean prod max min var std logsumexp
+        cumulative_sum matrix_transpose linalg.norm linalg.det linalg.inv linalg.trace special.erf special.erfc
+        special.gammaln special.digamma special.expit special.logit nn.relu nn.elu nn.selu nn.gelu nn.silu nn.sigmoid
+        nn.log_sigmoid nn.softplus nn.softmax nn.log_softmax
+    """,
+    2: """
+        atan2 hypot maximum minimum logaddexp fmod copysign matmul vecdot outer cross linalg.solve special.xlogy
+    """,
     3: "where clip",
 }
 
@@ -73,17 +79,15 @@ class Expression:
     7.0
     """
 
-    def __init__(self, text: str):
-        self.text = text = " ".join(text.split())
-        if len(text) > MAX_TEXT:
-            raise ExpressionError(f"the expression is longer than {MAX_TEXT} characters", text, MAX_TEXT, MAX_TEXT + 1)
+    def __init__(self, text: str, max_text: int = MAX_TEXT, max_nodes: int = MAX_NODES):
+        self.text = text = " ".join(text[: max_text + 1].split())
+        if len(text) > max_text:
+            raise ExpressionError(f"this is longer than {max_text} characters", text, max_text)
         self.tree = self._parsed(text)
-        nodes = 0
         self.names: list[str] = []
         called = {id(node.func) for node in ast.walk(self.tree) if isinstance(node, ast.Call)}
-        for node, depth in walk(self.tree):
-            nodes += 1
-            if nodes > MAX_NODES or depth > MAX_DEPTH:
+        for nodes, (node, depth) in enumerate(walk(self.tree), 1):
+            if nodes > max_nodes or depth > MAX_DEPTH:
                 self.refuse(node, "the expression is too long or nested too deeply")
             if not isinstance(node, READ + PARTS):
                 self.refuse(node, UNREADABLE.get(type(node), "this is no part of an expression here"))
@@ -114,7 +118,10 @@ class Expression:
     def __call__(self, values: Mapping[str, Any]) -> Any:
         """The expression's value: a float or a Tensor. `work` then says how many numbers were computed."""
         self.work = 0
-        return self._value(self.tree, values)
+        try:
+            return self._value(self.tree, values)
+        except RecursionError:
+            self.refuse(self.tree, "the expression is nested too deeply")
 
     # Each method below reads one kind of node. They call each other no deeper than MAX_DEPTH.
     def _value(self, node: Any, values: Mapping[str, Any]) -> Any:
@@ -134,9 +141,10 @@ class Expression:
         return value
 
     def _constant(self, node: ast.Constant, values: Mapping[str, Any]) -> Any:
-        if type(node.value) not in (int, float):
-            kind = "complex numbers are" if isinstance(node.value, complex) else "only numbers are values; this is"
-            self.refuse(node, f"{kind} not accepted" if kind.startswith("complex") else f"{kind} none")
+        if type(node.value) is complex:
+            self.refuse(node, "complex numbers are not accepted")
+        if type(node.value) is not int and type(node.value) is not float:
+            self.refuse(node, "only numbers are values; this is none")
         return float(node.value)  # never an int: a power of integers could fill the memory
 
     def _name(self, node: ast.Name, values: Mapping[str, Any]) -> Any:
@@ -152,13 +160,14 @@ class Expression:
         if isinstance(node, ast.Compare):
             if len(node.ops) != 1:
                 self.refuse(node, "compare two values at a time")
-            kind, operands = type(node.ops[0]), [node.left, node.comparators[0]]
+            kind: Any = type(node.ops[0])
+            operands = [node.left, node.comparators[0]]
         else:
             kind, operands = type(node.op), [node.operand] if isinstance(node, ast.UnaryOp) else [node.left, node.right]
         if kind not in OPERATORS:
             self.refuse(node, "for a power write **, not ^" if kind is ast.BitXor else "this operator is not accepted")
         parts = [self._value(operand, values) for operand in operands]
-        if all([type(part) is float for part in parts]):  # without variables: NumPy's doubles never raise or grow
+        if all(type(part) is float for part in parts):  # without variables: NumPy's doubles never raise or grow
             value = OPERATORS[kind](*[np.float64(part) for part in parts])
             return gt.asarray(value) if value.dtype == bool else float(value)
         return OPERATORS[kind](*parts)
@@ -184,12 +193,13 @@ class Expression:
 
     def _array(self, node: Any, values: Mapping[str, Any]) -> Any:
         parts = [self._value(part, values) for part in node.elts]
-        return gt.asarray(parts) if any([not isinstance(p, float) for p in parts]) else gt.asarray(np.array(parts, float))
+        return gt.asarray(np.array(parts, float) if all(type(part) is float for part in parts) else parts)
 
     def _item(self, node: ast.Subscript, values: Mapping[str, Any]) -> Any:
         indices = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         index = tuple([self._slice(part) for part in indices])
-        return gt.asarray(self._value(node.value, values))[index]
+        x: Any = gt.asarray(self._value(node.value, values))
+        return x[index]
 
     def _slice(self, node: Any) -> Any:
         if isinstance(node, ast.Slice):
@@ -236,7 +246,7 @@ def assignment(text: str) -> tuple[str, Any]:
     name = name.strip()
     if not equals or not name.isidentifier():
         raise ExpressionError("a variable is given as NAME=VALUE, for example x=5 or x=[1,2,3]", text.strip() or "''")
-    expression = Expression(value)
+    expression = Expression(value, MAX_VALUE_TEXT, MAX_VALUE_NODES)
     try:
         array = np.asarray(gt.asarray(expression({})).numpy(), float)[()]
     except ExpressionError as error:

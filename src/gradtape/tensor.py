@@ -186,7 +186,10 @@ class Tensor:
         return tensor, (concrete(self),)
 
     def __copy__(self) -> Tensor:
-        return tracked(self._data, self._key)  # a handle of its own: x[i] = v changes one of them
+        # A handle of its own, for x[i] = v changes one of them; until then the same source to every tape.
+        if not self._key:
+            self._key = next_key()
+        return tracked(self._data, self._key)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         memo[id(self)] = result = self.__copy__()
@@ -390,15 +393,16 @@ def lost(where: str, remedy: str = REMEDY) -> LostGradientError:
 def _number(x: Tensor, kind: str) -> Any:
     """The single element of x for float() and its like, noted by every tape that follows x."""
     data = concrete(x)
-    if type(x) is VirtualTensor:
-        if is_differentiated(x._data):
-            warn(f"{kind}() of a value that is being differentiated forward is a constant: its tangent is dropped")
-    elif is_observed(x):
+    if is_observed(x):
         if is_stored():
             raise lost("`array[index] = x`", "make the array a Tensor first: array = gradtape.asarray(array)")
-        for observer in active():
-            if x._key in observer.slots:
-                observer.note_number(x, kind, users_line())
+        if type(x) is VirtualTensor:
+            if is_differentiated(x._data):
+                warn(f"{kind}() of a value that is being differentiated forward is a constant: its tangent is dropped")
+        else:
+            for observer in active():
+                if x._key in observer.slots:
+                    observer.note_number(x, kind, users_line())
     if data.size != 1:
         raise TypeError(f"only a Tensor of one element converts to {kind}, not one of shape {x.shape}")
     return data.item()

@@ -82,7 +82,12 @@ class Checker:
     """The settings of one check, and the check itself, which calls itself on its own derivative functions."""
 
     def __init__(
-        self, modes: tuple[str, ...], rtol: float | None, atol: float | None, eps: float | None, rng: np.random.Generator
+        self,
+        modes: tuple[str, ...],
+        rtol: float | None,
+        atol: float | None,
+        eps: float | None,
+        rng: np.random.Generator,
     ):
         self.modes, self.rtol, self.atol, self.eps, self.rng = modes, rtol, atol, eps, rng
 
@@ -226,9 +231,8 @@ class Differences:
         self.v = in_double(v)
         self.bytes = min(real_bytes(x) for x in case.points)
         self.values = self.at(0.0)
-        self.coarse = any([real_bytes(y) < 8 for y in self.values])
-        steps = (checker.eps,) if checker.eps else COARSE_STEPS if self.coarse else STEPS
-        self.steps = steps
+        self.coarse = min(real_bytes(y) for y in self.values) < 8
+        self.steps = (checker.eps,) if checker.eps else COARSE_STEPS if self.coarse else STEPS
         self.cache: dict[float, list[Any]] = {}
 
     def at(self, t: float) -> list[Any]:
@@ -277,9 +281,8 @@ class Differences:
                 return None
             if best is None or excess.max() < best[0]:
                 entry = np.unravel_index(int(excess.argmax()), excess.shape)
-                best = (
-                    excess.max(), entry, np.asarray(got)[entry], want[entry], float(np.broadcast_to(tolerance, want.shape)[entry])
-                )  # fmt: skip
+                allowed = float(np.broadcast_to(tolerance, want.shape)[entry])
+                best = (excess.max(), entry, np.asarray(got)[entry], want[entry], allowed)
         assert best is not None
         return best[1:]
 
@@ -309,7 +312,7 @@ def in_double(x: Any) -> Any:
 
 def real_bytes(x: Any) -> int:
     """Bytes of a real number of x's precision."""
-    return min(16, x.dtype.itemsize // (2 if x.dtype.kind == "c" else 1))
+    return min(16, int(x.dtype.itemsize) // (2 if x.dtype.kind == "c" else 1))
 
 
 def label(arguments: Iterable[Any]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 
-@dataclass
+@dataclass(eq=False)
 class Sample:
     """`primitive`: name in the registry; `function` of `arguments` (floating arrays are differentiated, unless
     `wrt` picks some); `numpy`: the same with NumPy's functions on plain arrays (None: the value has no such

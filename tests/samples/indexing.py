@@ -61,7 +61,8 @@ BASIC = {
     "int": (vector, 2), "negative": (vector, -1), "row": (matrix, 1), "slice": (vector, slice(1, 4)),
     "step": (vector, slice(None, None, -2)), "element": (matrix, (2, 1)), "column": (matrix, (slice(None), -2)),
     "None": (matrix, (None, 1, None)), "ellipsis": (cube, (..., 0)), "ellipsis in the middle": (cube, (1, ..., 2)),
-    "empty": (vector, slice(3, 3)), "all": (matrix, ()), "0-d": (np.float64(1.5), ()), "0-d None": (np.float64(2), None),
+    "empty": (vector, slice(3, 3)), "all": (matrix, ()), "0-d": (np.float64(1.5), ()),
+    "0-d None": (np.float64(2), None),
     "0-d ellipsis": (np.float64(2), ...), "complex": (complex_vector, slice(1, None)),
     "small": (random.normal(size=(8, 2)), 3),
 }  # fmt: skip
@@ -97,8 +98,8 @@ sample("setitem", put(slice(1, 3)), vector[:4], matrix, numpy=numpy_put(slice(1,
 sample("setitem", put((slice(None), rows)), vector[:1], cube, numpy=numpy_put((slice(None), rows)), label="one")
 sample("setitem", put(0), matrix[None, :1], cube, numpy=numpy_put(0), label="leading ones")
 sample("setitem", put(mask), 1.5, matrix, numpy=numpy_put(mask), label="number at a mask")
-sample("setitem", put((rows % 2, slice(None), columns)), vector[:3], cube, numpy=numpy_put((rows % 2, slice(None), columns)),
-       label="broadcast apart")  # fmt: skip
+apart = (rows % 2, slice(None), columns)
+sample("setitem", put(apart), vector[:3], cube, numpy=numpy_put(apart), label="broadcast apart")
 
 sample("gather", lambda x, i: gt.take(x, i, axis=1), cube, rows, numpy=lambda x, i: np.take(x, i, axis=1), label="take")
 sample("gather", lambda x, i: gt.take(x, i), cube, rows, numpy=np.take, label="take flat")
@@ -114,4 +115,4 @@ sample("gather", lambda x: gt.take_along_axis(x, [[1]], axis=0), matrix,
 sample("gather", lambda x: gt.compress([True, False, True], x, axis=0), matrix,
        numpy=lambda x: np.compress([True, False, True], x, axis=0), label="compress")  # fmt: skip
 sample("gather", lambda x: gt.extract(mask, x), matrix, numpy=lambda x: np.extract(mask, x), label="extract")
-sample("winners", lambda i: updated(np.zeros(3), i, np.arange(4.0)), rows, label="last one wins")
+sample("last_writers", lambda i: updated(np.zeros(3), i, np.arange(4.0)), rows, label="last one wins")

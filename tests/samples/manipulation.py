@@ -24,7 +24,7 @@ sample("reshape", gt.ravel, cube, numpy=np.ravel, label="ravel")
 sample("reshape", lambda x: gt.expand_dims(x, axis=(0, -1)), matrix, numpy=lambda x: np.expand_dims(x, (0, -1)),
        label="expand_dims")  # fmt: skip
 sample("reshape", lambda x: gt.squeeze(x), matrix[:1], numpy=np.squeeze, label="squeeze")
-sample("reshape", lambda x: gt.squeeze(x, axis=-1), matrix[:1, :1], numpy=lambda x: np.squeeze(x, -1), label="squeeze 1")
+sample("reshape", lambda x: gt.squeeze(x, axis=-1), matrix[:1, :1], numpy=lambda x: np.squeeze(x, -1), label="axis")
 for n in ("1d", "2d", "3d"):
     for x in (number, vector, matrix):
         sample("reshape", lambda x, f="atleast_" + n: getattr(gt, f)(x), x, numpy=getattr(np, "atleast_" + n),
@@ -38,7 +38,8 @@ for indexing in ("ij", "xy"):
     sample("broadcast_to", lambda a, b, c, i=indexing: gt.meshgrid(a, b, c, indexing=i), vector, vector[:2], number,
            numpy=lambda a, b, c, i=indexing: tuple(np.meshgrid(a, b, c, indexing=i)), label=f"meshgrid {indexing}",
            )  # fmt: skip
-sample("broadcast_to", lambda x: gt.repeat(x, 3, axis=1), matrix, numpy=lambda x: np.repeat(x, 3, axis=1), label="repeat")
+sample("broadcast_to", lambda x: gt.repeat(x, 3, axis=1), matrix, numpy=lambda x: np.repeat(x, 3, axis=1),
+       label="repeat")  # fmt: skip
 sample("broadcast_to", lambda x: gt.repeat(x, 2), matrix, numpy=lambda x: np.repeat(x, 2), label="repeat flat")
 sample("broadcast_to", lambda x: gt.tile(x, (2, 1, 2)), matrix, numpy=lambda x: np.tile(x, (2, 1, 2)), label="tile")
 sample("broadcast_to", lambda x: gt.tile(x, 2), cube, numpy=lambda x: np.tile(x, 2), label="tile last")
@@ -57,28 +58,31 @@ sample("permute_dims", lambda x: gt.moveaxis(x, (0, 1), (1, 2)), cube,
        numpy=lambda x: np.moveaxis(x, (0, 1), (1, 2)), label="moveaxis of two")  # fmt: skip
 sample("permute_dims", lambda x: gt.swapaxes(x, 0, -1), cube, numpy=lambda x: np.swapaxes(x, 0, -1), label="swapaxes")
 
-sample("concat", lambda a, b: gt.concat([a, b, a]), matrix, square[:, [0, 1, 2, 0]], numpy=lambda a, b: np.concatenate([a, b, a]))
+sample("concat", lambda a, b: gt.concat([a, b, a]), matrix, square[:, [0, 1, 2, 0]],
+       numpy=lambda a, b: np.concatenate([a, b, a]))  # fmt: skip
 sample("concat", lambda a, b: gt.concat([a, [[1.0], [2], [3]], b], axis=-1), matrix, square,
        numpy=lambda a, b: np.concatenate([a, [[1.0], [2], [3]], b], axis=-1), label="mixed")  # fmt: skip
 sample("concat", lambda a, b: gt.concat([a, b], axis=None), matrix, number,
        numpy=lambda a, b: np.concatenate([a, b], axis=None), label="flat")  # fmt: skip
-sample("concat", lambda a, b: gt.concat([a, b]), empty, square, numpy=lambda a, b: np.concatenate([a, b]), label="empty")
+sample("concat", lambda a, b: gt.concat([a, b]), empty, square, numpy=lambda a, b: np.concatenate([a, b]),
+       label="empty")  # fmt: skip
 sample("concat", lambda a, b: gt.concat([a, b]), vector, complex_vector, numpy=lambda a, b: np.concatenate([a, b]),
        label="real and complex")  # fmt: skip
 for name in ("hstack", "vstack", "dstack", "column_stack"):
-    sample("concat", lambda a, b, f=getattr(gt, name): f([a, b]), vector, vector[::-1],
-           numpy=lambda a, b, f=getattr(np, name): f([a, b]), label=name)  # fmt: skip
-    sample("concat", lambda a, b, f=getattr(gt, name): f((a, b)), matrix, 2 * matrix,
-           numpy=lambda a, b, f=getattr(np, name): f((a, b)), label=name + " 2-d")  # fmt: skip
+    for x in (vector, matrix):
+        sample("concat", lambda a, b, name=name: getattr(gt, name)([a, b]), x, x[::-1],
+               numpy=lambda a, b, name=name: getattr(np, name)([a, b]), label=f"{name} of {x.ndim}-d")  # fmt: skip
 sample("stack", lambda a, b: gt.stack([a, b]), vector, vector[::-1], numpy=lambda a, b: np.stack([a, b]))
-sample("stack", lambda a, b: gt.stack([a, b], axis=-1), matrix, 2 * matrix, numpy=lambda a, b: np.stack([a, b], axis=-1))
+sample("stack", lambda a, b: gt.stack([a, b], axis=-1), matrix, 2 * matrix,
+       numpy=lambda a, b: np.stack([a, b], axis=-1))  # fmt: skip
 sample("stack", lambda a, b: gt.stack([a, 2, b, a]), number, np.float64(0.5), numpy=lambda a, b: np.stack([a, 2, b, a]),
        label="numbers")  # fmt: skip
 sample("stack", lambda a, b: gt.asarray([[a, 2.0], [3.0, b]]), number, np.float64(0.5),
        numpy=lambda a, b: np.array([[a, 2.0], [3.0, b]]), label="asarray")  # fmt: skip
 
 sample("getitem", gt.unstack, matrix, numpy=lambda x: tuple(x), label="unstack")
-sample("getitem", lambda x: gt.unstack(x, axis=-1), cube, numpy=lambda x: tuple(np.moveaxis(x, -1, 0)), label="unstack 2")
+sample("getitem", lambda x: gt.unstack(x, axis=-1), cube, numpy=lambda x: tuple(np.moveaxis(x, -1, 0)),
+       label="unstack last")  # fmt: skip
 sample("getitem", lambda x: gt.split(x, 2, axis=1), matrix, numpy=lambda x: np.split(x, 2, axis=1), label="split")
 sample("getitem", lambda x: gt.split(x, [1, 3]), vector, numpy=lambda x: np.split(x, [1, 3]), label="split at")
 sample("getitem", lambda x: gt.array_split(x, 3), vector, numpy=lambda x: np.array_split(x, 3), label="array_split")
@@ -100,19 +104,20 @@ sample("roll", lambda x: gt.roll(x, (1, -2), axis=(0, 1)), matrix, numpy=lambda 
 sample("roll", lambda x: gt.roll(x, 1, axis=(0, -1)), cube, numpy=lambda x: np.roll(x, 1, axis=(0, -1)))
 
 sample("scatter", lambda x: gt.pad(x, 1), matrix, numpy=lambda x: np.pad(x, 1), label="pad")
-sample("scatter", lambda x: gt.pad(x, ((0, 2), (1, 0))), matrix, numpy=lambda x: np.pad(x, ((0, 2), (1, 0))), label="pad 2")
+sample("scatter", lambda x: gt.pad(x, ((0, 2), (1, 0))), matrix, numpy=lambda x: np.pad(x, ((0, 2), (1, 0))),
+       label="pad each")  # fmt: skip
 sample("setitem", lambda x, c: gt.pad(x, (1, 2), constant_values=c), vector, number,
        numpy=lambda x, c: np.pad(x, (1, 2), constant_values=c), label="pad with a value")  # fmt: skip
 sample("concat", lambda x: gt.pad(x, 1, constant_values=((1, 2), (3, 4))), matrix,
        numpy=lambda x: np.pad(x, 1, constant_values=((1, 2), (3, 4))), label="pad with values")  # fmt: skip
 for mode in ("edge", "reflect", "symmetric", "wrap"):
-    sample("gather", lambda x, m=mode: gt.pad(x, (2, 3), mode=m), matrix, numpy=lambda x, m=mode: np.pad(x, (2, 3), mode=m),
-           label=f"pad {mode}")  # fmt: skip
+    sample("gather", lambda x, m=mode: gt.pad(x, (2, 3), mode=m), matrix,
+           numpy=lambda x, m=mode: np.pad(x, (2, 3), mode=m), label=f"pad {mode}")  # fmt: skip
 
 for name in ("tril", "triu"):
     for k in (-1, 0, 2):
-        sample(name, lambda x, f=getattr(gt, name), k=k: f(x, k=k), cube,
-               numpy=lambda x, f=getattr(np, name), k=k: f(x, k), label=f"k={k}")  # fmt: skip
+        sample(name, lambda x, name=name, k=k: getattr(gt, name)(x, k=k), cube,
+               numpy=lambda x, name=name, k=k: getattr(np, name)(x, k), label=f"k={k}")  # fmt: skip
 sample("gather", lambda x: gt.linspace(x, x[::-1], 3)[gt.asarray([0, 2, 1])], vector, label="linspace",
        numpy=lambda x: np.linspace(x, x[::-1], 3)[[0, 2, 1]])  # fmt: skip
 sample("add", lambda a, b: gt.arange(a, a + 1.8, b), number, np.float64(0.5), label="arange", batched=False,

@@ -56,7 +56,8 @@ SPARSE = lambda i, x: -np.take_along_axis(sc.log_softmax(x, axis=-1), i[..., Non
 sample("sparse_softmax_cross_entropy", sparse, np.array([2, 0]), R, numpy=SPARSE)
 sample("sparse_softmax_cross_entropy", sparse, np.array(1), R[0], numpy=SPARSE)
 sample("sparse_softmax_cross_entropy", sparse, np.zeros(0, int), EMPTY, numpy=SPARSE, label="empty")
-sample("sparse_softmax_cross_entropy", sparse, np.array([[1, 0], [2, 2]]), np.sin(np.arange(12.0)).reshape(2, 2, 3), numpy=SPARSE)  # fmt: skip
+WAVE = np.sin(np.arange(12.0)).reshape(2, 2, 3)
+sample("sparse_softmax_cross_entropy", sparse, np.array([[1, 0], [2, 2]]), WAVE, numpy=SPARSE)
 
 sigmoid_cross = nn.sigmoid_cross_entropy_with_logits
 SIGMOID_CROSS = lambda t, x: t * np.logaddexp(0, -x) + (1 - t) * np.logaddexp(0, x)
@@ -64,7 +65,8 @@ sample("sigmoid_cross_entropy", sigmoid_cross, LABELS, R, numpy=SIGMOID_CROSS)
 sample("sigmoid_cross_entropy", sigmoid_cross, 0.3, R, numpy=SIGMOID_CROSS)
 sample("sigmoid_cross_entropy", sigmoid_cross, LABELS[:, :1], R[0], numpy=SIGMOID_CROSS)
 sample("sigmoid_cross_entropy", sigmoid_cross, EMPTY, EMPTY, numpy=SIGMOID_CROSS)
-sample("sigmoid_cross_entropy", lambda x: sigmoid_cross(np.array([1.0, 0.0, 1.0]), x), np.array([40.0, -40.0, -800.0]), smooth=False)  # fmt: skip
+FAR = np.array([40.0, -40.0, -800.0])
+sample("sigmoid_cross_entropy", lambda x: sigmoid_cross(np.array([1.0, 0.0, 1.0]), x), FAR, smooth=False)
 
 # -- composed of the above
 sample("elu", nn.selu, R, label="selu")

@@ -44,7 +44,8 @@ for name, points, special in [
 
 sample("softplus", s.softplus, R, numpy=lambda x: np.logaddexp(x, 0))
 sample("softplus", s.softplus, R[0, 1], numpy=lambda x: np.logaddexp(x, 0))
-sample("softplus", s.softplus, np.array([30.0, -30.0, 1000.0, -1000.0]), numpy=lambda x: np.logaddexp(x, 0), smooth=False)  # fmt: skip
+FAR = np.array([30.0, -30.0, 1000.0, -1000.0])
+sample("softplus", s.softplus, FAR, numpy=lambda x: np.logaddexp(x, 0), smooth=False)
 sample("softplus", s.softplus, EMPTY, numpy=lambda x: np.logaddexp(x, 0))
 sample("gaussian", s.gaussian, R, numpy=lambda x: np.exp(-x * x))
 sample("gaussian", s.gaussian, np.array([0.0, 40.0, np.inf]), numpy=lambda x: np.exp(-x * x), smooth=False)

@@ -6,6 +6,7 @@ or a mask; the arrays come apart from it, in order, because they may be batched 
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from sys import getrefcount
 from typing import Any
 
@@ -48,8 +49,8 @@ def get_arrays(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
 
 
 def put(v: Any, x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
-    """A copy of x with v at the key."""
-    y = np.array(x)
+    """A copy of x with v at the key; x itself where the writer owns it."""
+    y = x if WRITING_OVER.get() and is_own(x) else np.array(x)
     y[filled(key, indices)] = v
     return y if y.ndim else y[()]
 
@@ -107,7 +108,7 @@ def _add_flat(total: ndarray, g: Any, index: Any, length: int, width: int) -> No
     np.add.at(total.reshape(-1), index.reshape(-1), np.reshape(g, -1))
 
 
-def winners(*indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+def last_writers(*indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Of the elements written at a key with arrays: whether each is what stays there (the last one does)."""
     full = filled(key, indices)
     last = np.empty(shape, np.intp)  # read only where it is written
@@ -118,25 +119,34 @@ def winners(*indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 
 
 # -- writing in place --------------------------------------------------------------------------------------------
-def owned(handle: Any) -> bool:
-    """Whether the handle alone refers to its array, so that nobody sees it written over."""
-    data = handle._data
-    return type(data) is ndarray and data.base is None and data.flags.writeable and getrefcount(data) <= ONLY_HANDLE
+#: Whether the array that is written to may be written over: set by who knows that nobody else will read it.
+WRITING_OVER: ContextVar[bool] = ContextVar("gradtape_writing_over", default=False)
+
+
+def is_own(data: Any) -> bool:
+    """Whether this is an array with memory of its own, which may be written."""
+    return type(data) is ndarray and data.base is None and data.flags.writeable
+
+
+def held_once(handle: Any, name: str = "_data") -> bool:
+    """Whether the handle's attribute of this name is the only reference to what it refers to."""
+    held = getattr(handle, name)
+    return getrefcount(held) <= HELD_ONCE
 
 
 def _calibrate() -> int:
-    """How many references CPython counts inside `owned` for an array that only its handle holds."""
+    """How many references CPython counts inside `held_once` for an object that only one attribute refers to."""
 
     class Handle:
         __slots__ = ("_data",)
 
-    def references(handle: Any) -> int:
-        data = handle._data
-        return getrefcount(data)
+    def references(handle: Any, name: str = "_data") -> int:
+        held = getattr(handle, name)
+        return getrefcount(held)
 
     handle = Handle()
     handle._data = np.empty(1)
     return references(handle)
 
 
-ONLY_HANDLE = _calibrate()
+HELD_ONCE = _calibrate()

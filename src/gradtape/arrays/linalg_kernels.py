@@ -45,7 +45,7 @@ def plan(subscripts: str) -> Plan:
         tuple([y.index(c) for c in batch + summed + free_y]),
         (len(batch), len(free_x), len(summed)),
         tuple([made.index(c) for c in out]),
-        tuple([tuple([term.index(c) if c in term else None for c in out]) for term in (a, b)]),
+        (tuple([a.index(c) if c in a else None for c in out]), tuple([b.index(c) if c in b else None for c in out])),
     )
 
 
@@ -108,9 +108,13 @@ def cholesky(x: Any) -> Any:
     return np.linalg.cholesky(hermitian(x))
 
 
-def eigh(x: Any) -> tuple[Any, Any]:
-    """Eigenvalues, ascending, and eigenvectors of the Hermitian part of x."""
-    return tuple(np.linalg.eigh(hermitian(x)))
+def eigh(x: Any, values_of: str) -> tuple[Any, Any]:
+    """Eigenvalues, ascending, and eigenvectors of the Hermitian part of x.
+
+    `values_of`: "eigvalsh" takes the values from there; the two differ in their last bits.
+    """
+    w, v = np.linalg.eigh(hermitian(x))
+    return (eigvalsh(x) if values_of == "eigvalsh" else w), v
 
 
 def eigvalsh(x: Any) -> Any:
@@ -118,9 +122,10 @@ def eigvalsh(x: Any) -> Any:
     return np.linalg.eigvalsh(hermitian(x))
 
 
-def svd(x: Any) -> tuple[Any, Any, Any]:
-    """The reduced singular value decomposition."""
-    return tuple(np.linalg.svd(x, full_matrices=False))
+def svd(x: Any, values_of: str) -> tuple[Any, Any, Any]:
+    """The reduced singular value decomposition; `values_of`: "svdvals" takes the values from there."""
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    return u, (svdvals(x) if values_of == "svdvals" else s), vh
 
 
 def svdvals(x: Any) -> Any:
@@ -155,14 +160,16 @@ def faint(x: Any, beside: Any) -> Any:
     return np.abs(x) <= 64 * x.shape[-1] * eps * np.max(np.abs(beside), axis=(-2, -1), keepdims=True, initial=0)
 
 
-def negligible(n: Any, m: Any, g: Any, lost: Any) -> Any:
-    """Which n are rounding beside m, where m and g, the cotangents of the values, leave no doubt about 0 / 0.
+def negligible(n: Any, m: Any, lost: Any, doubt: bool) -> Any:
+    """Which n are rounding beside m, where that makes the quotient 0 / 0 a 0 for certain.
 
-    A function of both the vectors and the values of a pair may depend on what is no longer in n.
+    `doubt`: the result depends on the values, too. Then what a pair that coincides has in m, or may have `lost`,
+    could belong to a function of both, whose derivative is no longer in n.
     """
     small = faint(n, m)
-    doubt = (g != 0)[..., :, None] | (g != 0)[..., None, :]
-    return small & ~(doubt & (~faint(m, m) | lost) & ~np.eye(n.shape[-1], dtype=bool))
+    if doubt:
+        small &= (faint(m, m) & ~lost) | np.eye(n.shape[-1], dtype=bool)
+    return small
 
 
 def gap_quotient(n: Any, gap: Any, negligible: Any) -> Any:
@@ -310,9 +317,8 @@ def expm(x: Any, blocks: int) -> Any:
     eye = np.eye(n, dtype=x.dtype)
     if not np.isfinite(norm):
         return np.full(x.shape, np.nan, x.dtype)
-    for degree, (limit, b) in PADE.items():
-        if norm <= limit or degree == 13:
-            break
+    degree = next((d for d, (limit, _) in PADE.items() if norm <= limit), 13)
+    limit, b = PADE[degree]
     squarings = max(0, int(np.ceil(np.log2(norm / limit)))) if norm > limit else 0
     x = x / x.dtype.type(2.0**squarings)
     x2 = x @ x

@@ -45,7 +45,7 @@ HELD_ONCE = _calibrate()
 def times(g: Any, d: Any) -> Any:
     """g * d; a large d that nobody else holds is written over."""
     if type(d) is ndarray and d.nbytes > LARGE and type(g) is ndarray:
-        if is_one(g):
+        if is_one(g) and g.shape == d.shape:
             return d
         if g.shape == d.shape and g.dtype is d.dtype and dead(d, HELD_ONCE - 1):
             return np.multiply(g, d, out=d)
@@ -89,7 +89,7 @@ def absorb(g: Any, y: Any) -> Any:
 def scale(g: Any, d: Any) -> Any:
     """g * d, where g == 0 absorbs an infinite or undefined d; a large d that nobody else holds is written over."""
     if type(d) is ndarray and d.nbytes > LARGE and type(g) is ndarray:
-        if is_one(g):
+        if is_one(g) and g.shape == d.shape:
             return d
         if g.shape == d.shape and g.dtype is d.dtype and dead(d, HELD_ONCE - 1):
             return absorb(g, np.multiply(g, d, out=d))
@@ -186,8 +186,55 @@ def identity(x: Any) -> Any:
 
 
 def where(c: Any, a: Any, b: Any) -> Any:
-    """numpy.where, with scalars for 0-d results."""
+    """numpy.where, with scalars for 0-d results; what keeps or drops elements is four times as fast."""
+    if type(b) is int and b == 0 and can_be_kept(c, a):
+        return kept(c, a)
+    if type(a) is int and a == 0 and can_be_kept(c, b):
+        return kept(~c, b)
     return np.where(c, a, b)[()]
+
+
+#: Integers of the size of a floating number, by its dtype's character.
+BITS = {"d": np.int64, "f": np.int32}
+
+
+def can_be_kept(c: Any, x: Any) -> bool:
+    """Whether `kept` applies, and pays."""
+    return (
+        type(x) is ndarray and x.size > 2000 and x.dtype.char in BITS
+        and type(c) is ndarray and c.dtype == np.bool_ and c.shape == x.shape
+    )  # fmt: skip
+
+
+def kept(c: Any, x: Any) -> Any:
+    """x where c holds, else 0: by bits, without a branch for each element."""
+    integer = BITS[x.dtype.char]
+    y = np.empty(x.shape, x.dtype)
+    bits = y.view(integer)
+    np.negative(c.view(np.int8), out=bits)  # all ones or all zeros
+    np.bitwise_and(bits, x.view(integer), out=bits)
+    return y
+
+
+def select(g: Any, c: Any, when: bool) -> Any:
+    """g where c is `when`, else 0. A large finite g is multiplied by a mask, at a fifth of the cost of numpy.where."""
+    if type(g) is ndarray and g.nbytes > LARGE and all_finite(g):
+        chosen = np.not_equal(c, 0) if when else np.equal(c, 0)
+        return np.multiply(g, chosen)
+    zero = g.dtype.type(0)
+    return (np.where(c, g, zero) if when else np.where(c, zero, g))[()]
+
+
+def share(g: Any, a: Any, b: Any, larger: bool, with_nan: bool) -> Any:
+    """g where a is the larger (smaller) of a and b, half of it at ties; NaN is what is chosen, or what is not."""
+    y = select(g, np.greater(a, b) if larger else np.less(a, b), True)
+    tie = np.equal(a, b)
+    if np.count_nonzero(tie):
+        y = np.where(tie, 0.5 * g, y)
+    undefined = np.not_equal(a, a) if with_nan else np.not_equal(b, b)
+    if np.count_nonzero(undefined):
+        y = np.where(undefined, g, y)
+    return y[()]
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:
@@ -209,7 +256,11 @@ def logistic(x: Any) -> Any:
     if np.iscomplexobj(x):
         return 1 / (1 + np.exp(-x))
     e = np.exp(-np.abs(x))
-    return np.where(np.greater_equal(x, 0), 1, e)[()] / (1 + e)
+    numerator = np.maximum(e, np.greater_equal(x, 0))  # 1 or e, which is at most 1; NaN stays
+    if type(e) is not ndarray:
+        return numerator / (1 + e)
+    e += 1
+    return np.divide(numerator, e, out=e)
 
 
 def sech_squared(x: Any) -> Any:

@@ -208,7 +208,12 @@ def softplus(x: Any) -> Any:
     """log(1 + exp(x)); five times as fast as numpy.logaddexp."""
     if np.iscomplexobj(x):
         return np.log1p(np.exp(x))
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    y = np.exp(-np.abs(x))
+    if type(y) is not np.ndarray:
+        return np.maximum(x, 0) + np.log1p(y)
+    np.log1p(y, out=y)
+    y += np.maximum(x, 0)
+    return y
 
 
 def log_expit(x: Any) -> Any:
@@ -388,24 +393,62 @@ def uncentered(p: Any, t: Any) -> Any:
     return y
 
 
-def softmax_cross_entropy(labels: Any, logits: Any) -> Any:
-    """-sum(labels log_softmax(logits)), where a zero label absorbs an infinite logarithm."""
-    return -np.add.reduce(absorbing(labels, log_softmax(logits)), axis=-1)
+def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
+    """-sum(labels log_softmax(logits)), and how it changes with the logits: p sum(labels) - labels.
+
+    A zero label absorbs an infinite logarithm.
+    """
+    t, x = together(labels, logits)
+    if t.dtype != x.dtype:
+        dtype = np.result_type(t, x)
+        t, x = t.astype(dtype), x.astype(dtype)
+    if not x.size:
+        return np.zeros(x.shape[:-1], x.dtype)[()], np.zeros(x.shape, x.dtype)
+    d, e, at, rest = shifted(x)
+    rest = rest.reshape(x.shape[:-1])
+    sums = np.add.reduce(t, axis=-1)
+    with np.errstate(invalid="ignore"):
+        d *= t
+    products = np.add.reduce(d, axis=-1)
+    if np.isnan(products).any():
+        d[t == 0] = 0
+        products = np.add.reduce(d, axis=-1)
+    loss = sums * np.log1p(rest) - products
+    total = rest + 1
+    e *= (sums / total)[..., None]
+    change = e - t
+    top = t.reshape(-1)[at]
+    # p (sum of the other labels) - (1 - p) label
+    change.reshape(-1)[at] = ((sums.reshape(-1) - top) - rest.reshape(-1) * top) / total.reshape(-1)
+    return loss, change
 
 
-def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> Any:
-    """-log_softmax(logits) at the label of each row."""
-    y = log_softmax(logits)
-    labels = np.asarray(labels)
-    if labels.size and (labels.min() < 0 or labels.max() >= y.shape[-1]):
+def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
+    """-log_softmax(logits) at the label of each row, and how it changes with the logits: p - one_hot(labels)."""
+    labels, x = np.asarray(labels), in_rows(logits)
+    n = x.shape[-1]
+    if labels.size and (labels.min() < 0 or labels.max() >= n):
         raise ValueError(
-            f"gradtape.nn.sparse_softmax_cross_entropy_with_logits: labels must lie in [0, {y.shape[-1]}), "
-            f"the number of classes; they range from {labels.min()} to {labels.max()}"
+            f"gradtape.nn.sparse_softmax_cross_entropy_with_logits: labels must lie in [0, {n}), the number of "
+            f"classes; they range from {labels.min()} to {labels.max()}"
         )
-    if labels.shape != y.shape[:-1]:
-        shape = np.broadcast_shapes(labels.shape, y.shape[:-1])
-        labels, y = np.broadcast_to(labels, shape), np.broadcast_to(y, (*shape, y.shape[-1]))
-    return -np.take_along_axis(y, labels[..., None], axis=-1)[..., 0]
+    if labels.shape != x.shape[:-1]:
+        shape = np.broadcast_shapes(labels.shape, x.shape[:-1])
+        labels, x = np.broadcast_to(labels, shape), in_rows(np.broadcast_to(x, (*shape, n)))
+    if not x.size:
+        return np.zeros(x.shape[:-1], x.dtype)[()], x
+    d, e, at, rest = shifted(x)
+    there = labels.reshape(-1) + np.arange(0, x.size, n)
+    rest = rest.reshape(-1)
+    loss = (np.log1p(rest) - d.reshape(-1)[there]).reshape(labels.shape)[()]
+    total = rest + 1
+    e /= total.reshape(*labels.shape, 1)
+    flat = e.reshape(-1)
+    flat[at] = 1 / total
+    flat[there] -= 1
+    right = there == at
+    flat[at[right]] = -rest[right] / total[right]
+    return loss, e
 
 
 def one_hot(indices: Any, depth: int, dtype: Any) -> Any:

@@ -121,7 +121,7 @@ def cumulative_prod(
     Raises ValueError if the axis is missing, AxisError if x has none such, TypeError for what is no array.
 
     >>> import gradtape as gt
-    >>> gt.grad(lambda x: gt.sum(gt.cumulative_prod(x)))([2.0, 0.0, 3.0]).tolist()
+    >>> gt.grad(lambda x: gt.sum(gt.cumulative_prod(x)))(gt.asarray([2.0, 0.0, 3.0])).tolist()
     [1.0, 8.0, 0.0]
     """
     x, axis = _prepared(x, axis, dtype, "cumulative_prod", flatten=False)

@@ -16,7 +16,6 @@ from ..arrays import numpy_kernels as kernels
 from ..primitive import FAST, Elementwise, Linear, Zero, apply, scale
 from ..tensor import Tensor
 from .declare import (
-    PRIMITIVE_OF,
     dtype_of,
     elementwise,
     finish,
@@ -35,8 +34,13 @@ multiply = elementwise(
     "multiply", lambda b: b, lambda a: a, kernel=operator.mul, singular=True, doc="Product a b."
 )
 FAST.multiply = multiply
+def inverse(b: Any) -> Any:
+    """1 / b; also for the Python number 0, where Python itself would raise."""
+    return math.copysign(math.inf, b) if (type(b) is float or type(b) is int) and b == 0 else 1.0 / b
+
+
 divide = elementwise(
-    "divide", lambda b: 1.0 / b, lambda b, y: -(y / b), kernel=operator.truediv, singular=True, doc="Quotient a / b."
+    "divide", lambda b: inverse(b), lambda b, y: -(y / b), kernel=operator.truediv, singular=True, doc="Quotient a / b."
 )
 negative = elementwise("negative", -1, kernel=operator.neg, doc="Negation -x.")
 positive = elementwise("positive", 1, kernel=operator.pos, doc="x itself.")
@@ -53,13 +57,17 @@ def power_slope_base(a: Any, b: Any) -> Any:
 
 def power_slope_exponent(a: Any, b: Any, y: Any) -> Any:
     """y log a, 0 where a is negative (there the function lives on integer exponents only)."""
+    if type(a) is int or type(a) is float:  # stays a Python number, which is weak
+        return scale(y, math.log(a) if a > 0 else 0.0 if a < 0 else -math.inf)
     return scale(y, log(a if is_complex(a) else where(a < 0, 1, a)))
 
 
 power = elementwise(
     "power", power_slope_base, power_slope_exponent, kernel=operator.pow, singular=True, doc="Power a ** b."
 )
-remainder = elementwise("remainder", 1, lambda a, b: -floor_divide(a, b), kernel=operator.mod, doc="a - b floor(a / b).")
+remainder = elementwise(
+    "remainder", 1, lambda a, b: -floor_divide(a, b), kernel=operator.mod, doc="a - b floor(a / b)."
+)
 fmod = elementwise(  # rounding a / b may reach the next integer, which the remainder did not
     "fmod", 1, lambda a, b, y: rint((y - a) / b), doc="a - b trunc(a / b): the remainder has the sign of a."
 )
@@ -79,7 +87,10 @@ cosine = elementwise(  # no squares: they overflow; no differences: near an axis
     doc="a / hypot(a, b), and 0 at the origin.",
 )
 copysign = elementwise(
-    "copysign", lambda a, b: copysign(1.0, a) * copysign(1.0, b), None, doc="Magnitude of a with the sign of b."
+    "copysign",
+    route(lambda g, a, b: where(signbit(a) == signbit(b), g, -g)),
+    None,
+    doc="Magnitude of a with the sign of b.",
 )
 
 # -- exponentials and logarithms -------------------------------------------------------------------------------
@@ -191,9 +202,22 @@ def reciprocal_hypot(x: Any) -> Any:
 _WHERE = Elementwise(
     "where",
     kernels.where,
-    (None, route(lambda g, c: where(c, g, 0)), route(lambda g, c: where(c, 0, g))),
+    (None, route(lambda g, c: select(g, c)), route(lambda g, c: select(g, c, False))),
     arguments=("c", "a", "b"),
 )
+_SELECT = Linear(
+    "select",
+    kernels.select,
+    lambda g, i, specs, saved, when: apply(_SELECT, g, saved[1], when=when),
+    batch="align",
+    arguments=("g", "c"),
+    linear=(0,),
+)
+
+
+def select(g: Any, condition: Any, when: bool = True) -> Any:
+    """g where the condition is `when`, else 0: how a cotangent is routed; an infinite one elsewhere is dropped."""
+    return apply(_SELECT, g, condition, when=when)
 
 
 def where(condition: Any, x1: Any, x2: Any, /) -> Any:
@@ -210,7 +234,7 @@ def where(condition: Any, x1: Any, x2: Any, /) -> Any:
     )
 
 
-_NAN_TO_NUM = Elementwise("nan_to_num", kernels.nan_to_num, (route(lambda g, x: where(isfinite(x), g, 0)),))
+_NAN_TO_NUM = Elementwise("nan_to_num", kernels.nan_to_num, (route(lambda g, x: select(g, isfinite(x))),))
 
 
 def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
@@ -246,41 +270,37 @@ def ratio(a: Any, b: Any) -> Any:
     return where(zero, 0, a / where(zero, 1, b))
 
 
-def _share(g: Any, wins: Any, ties: Any) -> Any:
-    return where(wins, g, where(ties, 0.5 * g, 0))
+_SHARE = Linear(
+    "share",
+    kernels.share,
+    lambda g, i, specs, saved, larger, with_nan: apply(_SHARE, g, *saved[1:], larger=larger, with_nan=with_nan),
+    batch="align",
+    arguments=("g", "a", "b"),
+    linear=(0,),
+)
 
 
-maximum = elementwise(
-    "maximum",
-    route(lambda g, a, b: _share(g, (a > b) | (a != a), a == b)),
-    route(lambda g, a, b: _share(g, (b > a) | (b != b), a == b)),
-    doc="The larger of a and b; at a tie each gets half of the gradient.",
-)
-minimum = elementwise(
-    "minimum",
-    route(lambda g, a, b: _share(g, (a < b) | (a != a), a == b)),
-    route(lambda g, a, b: _share(g, (b < a) | (b != b), a == b)),
-    doc="The smaller of a and b; at a tie each gets half of the gradient.",
-)
-fmax = elementwise(
-    "fmax",
-    route(lambda g, a, b: _share(g, (a > b) | (b != b), a == b)),
-    route(lambda g, a, b: _share(g, (b > a) | (a != a), a == b)),
-    doc="The larger of a and b, ignoring NaN.",
-)
-fmin = elementwise(
-    "fmin",
-    route(lambda g, a, b: _share(g, (a < b) | (b != b), a == b)),
-    route(lambda g, a, b: _share(g, (b < a) | (a != a), a == b)),
-    doc="The smaller of a and b, ignoring NaN.",
-)
+def _extreme(name: str, larger: bool, with_nan: bool, doc: str) -> Any:
+    """The larger or smaller of two: it gets the gradient, at a tie half of it; `with_nan`: NaN counts as chosen."""
+    return elementwise(
+        name,
+        route(lambda g, a, b: apply(_SHARE, g, a, b, larger=larger, with_nan=with_nan)),
+        route(lambda g, a, b: apply(_SHARE, g, b, a, larger=larger, with_nan=with_nan)),
+        doc=doc,
+    )
+
+
+maximum = _extreme("maximum", True, True, "The larger of a and b; at a tie each gets half of the gradient.")
+minimum = _extreme("minimum", False, True, "The smaller of a and b; at a tie each gets half of the gradient.")
+fmax = _extreme("fmax", True, False, "The larger of a and b, ignoring NaN; at a tie each gets half of the gradient.")
+fmin = _extreme("fmin", False, False, "The smaller of a and b, ignoring NaN; at a tie each gets half of the gradient.")
 _CLIP = Elementwise(
     "clip",
     kernels.clip,
     (
-        route(lambda g, x, low, high: where((x >= low) & (x <= high), g, 0)),
-        route(lambda g, x, low, high: where((x < low) & (low <= high), g, 0)),
-        route(lambda g, x, low, high: where((x > high) | (low > high), g, 0)),
+        route(lambda g, x, low, high: select(g, (x >= low) & (x <= high))),
+        route(lambda g, x, low, high: select(g, (x < low) & (low <= high))),
+        route(lambda g, x, low, high: select(g, (x > high) | (low > high))),
     ),
     arguments=("x", "low", "high"),
 )
@@ -419,11 +439,11 @@ finish(abs, "abs", abs.__doc__ or "")
 __all__ = [
     "abs", "acos", "acosh", "add", "angle", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil",
-    "clip", "complex", "conj", "copysign", "cos", "cosh", "deg2rad", "degrees", "divide", "equal", "exp", "exp2", "expm1",
-    "fabs", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal", "heaviside", "hypot",
-    "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p", "log2", "logaddexp",
-    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply",
-    "nan_to_num", "negative", "nextafter", "not_equal", "positive", "power", "rad2deg", "radians", "real", "reciprocal", "remainder",
-    "rint", "round", "sign", "signbit", "sin", "sinc", "sinh", "sqrt", "square", "stop_gradient", "subtract", "tan",
-    "tanh", "trunc", "where",
+    "clip", "complex", "conj", "copysign", "cos", "cosh", "deg2rad", "degrees", "divide", "equal", "exp", "exp2",
+    "expm1", "fabs", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal",
+    "heaviside", "hypot", "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p",
+    "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
+    "minimum", "multiply", "nan_to_num", "negative", "nextafter", "not_equal", "positive", "power", "rad2deg",
+    "radians", "real", "reciprocal", "remainder", "rint", "round", "sign", "signbit", "sin", "sinc", "sinh", "sqrt",
+    "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
 ]  # fmt: skip

@@ -15,8 +15,8 @@ import numpy as np
 from ..arrays import indexing_kernels as kernels
 from ..arrays.indexing_kernels import ARRAY, FULL
 from ..context import active
-from ..primitive import Linear, Zero, apply, leave_records
-from ..tensor import Tensor, Variable, VirtualTensor, concrete, is_observed, tensor, touch
+from ..primitive import Linear, Zero, apply, apply_linear, leave_records
+from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, is_observed, tensor, touch
 from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
@@ -196,9 +196,9 @@ def _put_batch(size: int, values: Any, flags: Any, key: Key) -> Any:
     return apply(_SETITEM, v, x, *layout.indices, key=layout.key)
 
 
-def _winners_batch(size: int, values: Any, flags: Any, key: Key, shape: tuple[int, ...]) -> Any:
+def _last_writers_batch(size: int, values: Any, flags: Any, key: Key, shape: tuple[int, ...]) -> Any:
     layout = batched_key(size, key, values, flags, True)
-    return layout.out(apply(_WINNERS, *layout.indices, key=layout.key, shape=(size, *shape)))
+    return layout.out(apply(_LAST_WRITERS, *layout.indices, key=layout.key, shape=(size, *shape)))
 
 
 # -- the primitives ----------------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ def _put_transpose(g: Any, argument: int, specs: Any, saved: Any, key: Key) -> A
         return apply(_SETITEM, 0, g, *indices, key=key)
     dv = _read(g, key, indices)
     if not all(i.dtype.kind == "b" for i in indices):
-        dv = where(apply(_WINNERS, *indices, key=key, shape=g.shape), dv, 0)
+        dv = where(apply(_LAST_WRITERS, *indices, key=key, shape=g.shape), dv, 0)
     more = specs[0].ndim - len(dv.shape)  # leading ones, which writing dropped
     return reshape(dv, (1,) * more + dv.shape) if more > 0 else dv
 
@@ -250,17 +250,17 @@ _SETITEM = Linear(
     "setitem", kernels.put, _put_transpose, batch=_put_batch, arguments=("v", "x", "indices"), linear=(0, 1),
     overwrite=_erase,
 )  # fmt: skip
-_WINNERS = Zero("last_writers", kernels.winners, ("indices",), batch=_winners_batch)
+_LAST_WRITERS = Zero("last_writers", kernels.last_writers, ("indices",), batch=_last_writers_batch)
 
 
 def _read(x: Any, key: Key, indices: Sequence[Any]) -> Any:
-    return apply(_GATHER, x, *indices, key=key) if indices else apply(_GETITEM, x, key=key)
+    return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)
 
 
 def _scattered(g: Any, key: Key, indices: Sequence[Any], shape: tuple[int, ...]) -> Any:
     if indices:
         return apply(_SCATTER_ADD, g, *indices, key=key, shape=shape)
-    return apply(_SCATTER, g, key=key, shape=shape)
+    return apply_linear(_SCATTER, g, key=key, shape=shape)
 
 
 def getitem(x: Any, key: Any, /) -> Any:
@@ -273,11 +273,10 @@ def getitem(x: Any, key: Any, /) -> Any:
     >>> x[gt.asarray([2, 2, 0])].tolist(), x[x > 1.5].tolist()
     ([3.0, 3.0, 1.0], [2.0, 3.0])
     """
-    kind = type(key)
-    if kind is int or (kind is slice and is_static(key)):
-        return apply(_GETITEM, x, key=(key,))
+    if type(key) is int:
+        return apply_linear(_GETITEM, x, key=(key,))
     x, key, indices = parsed(x, key)
-    return apply(_GATHER, x, *indices, key=key) if indices else apply(_GETITEM, x, key=key)
+    return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)
 
 
 def scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
@@ -328,6 +327,8 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
 
     The memory is written over if nobody else holds it, so that filling an array element by element takes linear
     time. Where an integer array names an element twice, the last value written stays, and has its gradient.
+    A tape asked afterwards for the gradient with respect to x answers for the new value: write into a copy,
+    `y = x.copy()`, to have it for the old one.
     Raises TypeError for a Variable, for complex into real, and for a gradient that would be cut by an integer x.
 
     >>> import gradtape as gt
@@ -341,16 +342,32 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     value = _writable(x, operand(value, "Tensor.__setitem__", "value"))
     whole, key, indices = parsed(x, key)
     arguments = (value, x, *indices)
-    if (
-        whole is x
-        and kernels.owned(x)
-        and not any(type(a) is VirtualTensor for a in arguments)
-        and not any(observer.wants_everything for observer in active())
-    ):
+    if whole is not x:
+        rebind(x, reshape(apply(_SETITEM, value, whole, *indices, key=key), x.shape))
+    elif not is_owned(x) or any(observer.wants_everything for observer in active()):
+        rebind(x, apply(_SETITEM, *arguments, key=key))
+    elif any(type(a) is VirtualTensor for a in arguments):
+        token = kernels.WRITING_OVER.set(True)
+        try:
+            rebind(x, apply(_SETITEM, *arguments, key=key))
+        finally:
+            kernels.WRITING_OVER.reset(token)
+    else:
         _write(x, key, value, indices, arguments)
-        return
-    y = apply(_SETITEM, value, whole, *indices, key=key)
-    rebind(x, y if whole is x else reshape(y, x.shape))
+
+
+def is_owned(x: Tensor) -> bool:
+    """Whether the handle alone refers to its array (or to the arrays in its virtual array), so that nobody sees them
+    written over."""
+    data = x._data
+    if not isinstance(data, Virtual):
+        del data
+        return kernels.is_own(x._data) and kernels.held_once(x)
+    parts: list[str] = [name for name in type(data).__slots__ if isinstance(getattr(data, name), Tensor)]
+    if not all(kernels.held_once(data, name) and is_owned(getattr(data, name)) for name in parts):
+        return False
+    del data
+    return kernels.held_once(x)
 
 
 def rebind(x: Tensor, y: Tensor) -> None:
@@ -452,7 +469,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
 def put_along_axis(x: Tensor, indices: Any, values: Any, axis: int) -> None:
     """x[i, indices[i, j, ...], ...] = values[i, j, ...]: writes into the handle x, as x[key] = values does."""
     (axis,) = normalized_axes(axis, len(shape_of(x)), "put_along_axis")
-    x[_along(x, _integers(indices, "put_along_axis"), axis)] = values
+    setitem(x, _along(x, _integers(indices, "put_along_axis"), axis), values)
 
 
 def compress(condition: Any, x: Any, /, *, axis: int | None = None) -> Any:
@@ -513,8 +530,8 @@ def one_hot(indices: Any, /, num_classes: int, *, dtype: Any = None, axis: int =
 
 def install() -> None:
     """Give Tensor its indexing."""
-    Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
-    Tensor.__setitem__ = setitem  # type: ignore[attr-defined]
+    for name, function in {"__getitem__": getitem, "__setitem__": setitem}.items():
+        setattr(Tensor, name, function)
 
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Axes, Linear, Zero, apply
+from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor
 from .declare import dtype_of, normalized_axes, operand, shape_of
 
@@ -54,7 +54,8 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
     >>> gt.reshape(gt.asarray([1.0, 2.0, 3.0, 4.0]), (2, -1)).shape
     (2, 2)
     """
-    x = operand(x, "reshape", "x")
+    if type(x) is not Tensor:
+        x = operand(x, "reshape", "x")
     old = shape_of(x)
     shape = tuple([int(n) for n in shape]) if isinstance(shape, tuple | list) else (int(shape),)
     if -1 in shape:
@@ -67,27 +68,27 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
         if shape.count(-1) > 1 or known == 0 or total % known:
             raise ValueError(f"gradtape.reshape: cannot reshape {old} into {shape}")
         shape = tuple([total // known if n == -1 else n for n in shape])
-    return apply(_RESHAPE, x, shape=shape)
+    return apply_linear(_RESHAPE, x, shape=shape)
 
 
 def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     """x repeated along new axes and axes of length 1, to that shape."""
-    return apply(_BROADCAST_TO, operand(x, "broadcast_to", "x"), shape=tuple([int(n) for n in shape]))
+    return apply_linear(_BROADCAST_TO, operand(x, "broadcast_to", "x"), shape=tuple([int(n) for n in shape]))
 
 
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     """x with its elements converted; to integers and booleans nothing flows back."""
     x = operand(x, "astype", "x")
     dtype = np.dtype(dtype)
-    return apply(_ASTYPE if dtype.kind in "fc" else _TO_EXACT, x, dtype=dtype)
+    return apply_linear(_ASTYPE, x, dtype=dtype) if dtype.kind in "fc" else apply(_TO_EXACT, x, dtype=dtype)
 
 
 # -- the order of axes -------------------------------------------------------------------------------------------
-_PERMUTE = Linear(
+_PERMUTE: Linear = Linear(
     "permute_dims",
     lambda x, axes: np.transpose(x, axes),
-    lambda g, x, axes: apply(_PERMUTE, g, axes=inverse(axes)),
-    batch=lambda size, values, flags, axes: apply(_PERMUTE, values[0], axes=(0, *[a + 1 for a in axes])),
+    lambda g, x, axes: apply_linear(_PERMUTE, g, axes=inverse(axes)),
+    batch=lambda size, values, flags, axes: apply_linear(_PERMUTE, values[0], axes=(0, *[a + 1 for a in axes])),
 )
 
 
@@ -99,7 +100,7 @@ def inverse(permutation: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(result)
 
 
-def _array(x: Any, function: str) -> tuple[Any, tuple[int, ...]]:
+def array_and_shape(x: Any, function: str) -> tuple[Any, tuple[int, ...]]:
     """The operand x of a function, and its shape."""
     x = operand(x, function, "x")
     return x, shape_of(x)
@@ -112,16 +113,16 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Any:
     >>> gt.permute_dims(gt.zeros((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    x, shape = _array(x, "permute_dims")
+    x, shape = array_and_shape(x, "permute_dims")
     order = normalized_axes(tuple(axes), len(shape), "permute_dims")
     if len(order) != len(shape):
         raise ValueError(f"gradtape.permute_dims: axes must name each of the {len(shape)} axes once, not {axes}")
-    return apply(_PERMUTE, x, axes=order)
+    return apply_linear(_PERMUTE, x, axes=order)
 
 
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     """x with its axes in this order, reversed by default (as NumPy's transpose and `x.T`)."""
-    x, shape = _array(x, "transpose")
+    x, shape = array_and_shape(x, "transpose")
     return permute_dims(x, tuple(range(len(shape)))[::-1] if axes is None else axes)
 
 
@@ -132,7 +133,7 @@ def moveaxis(x: Any, source: Axis, destination: Axis, /) -> Any:
     >>> gt.moveaxis(gt.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
-    x, shape = _array(x, "moveaxis")
+    x, shape = array_and_shape(x, "moveaxis")
     n = len(shape)
     to_tuple = lambda axis: tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     start, end = (normalized_axes(to_tuple(axis), n, "moveaxis") for axis in (source, destination))
@@ -141,28 +142,16 @@ def moveaxis(x: Any, source: Axis, destination: Axis, /) -> Any:
     order = [a for a in range(n) if a not in start]
     for to, origin in sorted(zip(end, start, strict=True)):
         order.insert(to, origin)
-    return apply(_PERMUTE, x, axes=tuple(order))
+    return apply_linear(_PERMUTE, x, axes=tuple(order))
 
 
 def swapaxes(x: Any, axis1: int, axis2: int, /) -> Any:
     """x with two axes exchanged."""
-    x, shape = _array(x, "swapaxes")
+    x, shape = array_and_shape(x, "swapaxes")
     order = list(range(len(shape)))
     (a,), (b,) = (normalized_axes(axis, len(shape), "swapaxes") for axis in (axis1, axis2))
     order[a], order[b] = b, a
-    return apply(_PERMUTE, x, axes=tuple(order))
-
-
-def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
-    """x turned k times by 90 degrees, from the first of the axes towards the second."""
-    x, shape = _array(x, "rot90")
-    a, b = normalized_axes(axes, len(shape), "rot90")
-    k %= 4
-    if k == 2:
-        return flip(x, axis=(a, b))
-    if k == 1:
-        return swapaxes(flip(x, axis=b), a, b)
-    return flip(swapaxes(x, a, b), axis=b) if k else apply(_RESHAPE, x, shape=shape)
+    return apply_linear(_PERMUTE, x, axes=tuple(order))
 
 
 # -- axes of length 1 --------------------------------------------------------------------------------------------
@@ -173,11 +162,12 @@ def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     >>> gt.expand_dims(gt.zeros((2, 3)), axis=(0, -1)).shape
     (1, 2, 3, 1)
     """
-    x, shape = _array(x, "expand_dims")
+    x, shape = array_and_shape(x, "expand_dims")
     axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-    axes = normalized_axes(axes, len(shape) + len(axes), "expand_dims")
+    rank = len(shape) + len(axes)
+    axes = normalized_axes(axes, rank, "expand_dims")
     lengths = iter(shape)
-    return apply(_RESHAPE, x, shape=tuple([1 if a in axes else next(lengths) for a in range(len(shape) + len(axes))]))
+    return apply_linear(_RESHAPE, x, shape=tuple([1 if a in axes else next(lengths) for a in range(rank)]))
 
 
 def squeeze(x: Any, /, axis: Axis = None) -> Any:
@@ -187,26 +177,26 @@ def squeeze(x: Any, /, axis: Axis = None) -> Any:
     >>> gt.squeeze(gt.zeros((1, 2, 1))).shape
     (2,)
     """
-    x, shape = _array(x, "squeeze")
+    x, shape = array_and_shape(x, "squeeze")
     axes = [a for a, n in enumerate(shape) if n == 1] if axis is None else normalized_axes(axis, len(shape), "squeeze")
     for a in axes:
         if shape[a] != 1:
             raise ValueError(f"gradtape.squeeze: axis {a} has length {shape[a]}, not 1; the shape is {shape}")
-    return apply(_RESHAPE, x, shape=tuple([n for a, n in enumerate(shape) if a not in axes]))
+    return apply_linear(_RESHAPE, x, shape=tuple([n for a, n in enumerate(shape) if a not in axes]))
 
 
 def ravel(x: Any, /) -> Any:
     """The elements as one axis."""
-    x, shape = _array(x, "ravel")
-    return apply(_RESHAPE, x, shape=(prod(shape),))
+    x, shape = array_and_shape(x, "ravel")
+    return apply_linear(_RESHAPE, x, shape=(prod(shape),))
 
 
 def _at_least(count: int, place: Any, doc: str) -> Any:
     def at_least(*arrays: Any) -> Any:
         results = []
         for x in arrays:
-            x, shape = _array(x, f"atleast_{count}d")
-            results.append(x if len(shape) >= count else apply(_RESHAPE, x, shape=place(shape)))
+            x, shape = array_and_shape(x, f"atleast_{count}d")
+            results.append(x if len(shape) >= count else apply_linear(_RESHAPE, x, shape=place(shape)))
         return results[0] if len(results) == 1 else tuple(results)
 
     at_least.__name__ = at_least.__qualname__ = f"atleast_{count}d"
@@ -260,7 +250,7 @@ def _whole(size: int, values: Any, flags: Any) -> list[Any]:
 
 
 # ends[i]: where part i ends along the axis; a part's cotangent is a slice, so all of them cost one pass.
-_CONCAT = Linear(
+_CONCAT: Linear = Linear(
     "concat",
     lambda *arrays, axis, ends: np.concatenate(arrays, axis=axis),
     lambda g, i, specs, saved, axis, ends: g[(FULL,) * axis + (slice(ends[i - 1] if i else 0, ends[i]),)],
@@ -269,7 +259,7 @@ _CONCAT = Linear(
     ),
     arguments=("*",),
 )
-_STACK = Linear(
+_STACK: Linear = Linear(
     "stack",
     lambda *arrays, axis: np.stack(arrays, axis=axis) if np.ndim(arrays[0]) else np.array(arrays),
     lambda g, i, specs, saved, axis: g[(FULL,) * axis + (i,)],
@@ -366,7 +356,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     >>> float(b)
     2.0
     """
-    x, shape = _array(x, "unstack")
+    x, shape = array_and_shape(x, "unstack")
     (axis,) = normalized_axes(axis, len(shape), "unstack")
     return tuple([_get(x, (FULL,) * axis + (i,)) for i in range(shape[axis])])
 
@@ -378,7 +368,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     >>> [part.tolist() for part in gt.split(gt.asarray([1.0, 2.0, 3.0]), [1])]
     [[1.0], [2.0, 3.0]]
     """
-    x, shape = _array(x, "split")
+    x, shape = array_and_shape(x, "split")
     (axis,) = normalized_axes(axis, len(shape), "split")
     if not np.ndim(indices_or_sections) and shape[axis] % int(indices_or_sections):
         raise ValueError(f"gradtape.split: {shape[axis]} elements have no {indices_or_sections} equal parts")
@@ -387,7 +377,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """split, where the parts of a number of sections may differ by one element."""
-    x, shape = _array(x, "array_split")
+    x, shape = array_and_shape(x, "array_split")
     (axis,) = normalized_axes(axis, len(shape), "array_split")
     n = shape[axis]
     if np.ndim(indices_or_sections):
@@ -420,232 +410,9 @@ def _get(x: Any, key: tuple[Any, ...]) -> Any:
     return getitem(x, key)
 
 
-def _scatter(x: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
-    from .indexing import scatter
-
-    return scatter(x, key, shape)
-
-
-# -- the order of elements ---------------------------------------------------------------------------------------
-_FLIP = Linear(
-    "flip",
-    lambda x, axis: np.flip(x, axis),
-    lambda g, x, axis: apply(_FLIP, g, axis=axis),
-    batch=Axes(("axis",)),
-)
-_ROLL = Linear(
-    "roll",
-    lambda x, shift, axis: np.roll(x, shift, axis),
-    lambda g, x, shift, axis: apply(_ROLL, g, shift=tuple([-n for n in shift]), axis=axis),
-    batch=Axes(("axis",)),
-)
-
-
-def flip(x: Any, /, *, axis: Axis = None) -> Any:
-    """x with its elements in reverse order along these axes (all by default).
-
-    >>> import gradtape as gt
-    >>> gt.flip(gt.asarray([1.0, 2.0])).tolist()
-    [2.0, 1.0]
-    """
-    x, shape = _array(x, "flip")
-    return apply(_FLIP, x, axis=normalized_axes(axis, len(shape), "flip"))
-
-
-def fliplr(x: Any, /) -> Any:
-    """x reversed along the second axis."""
-    return flip(x, axis=1)
-
-
-def flipud(x: Any, /) -> Any:
-    """x reversed along the first axis."""
-    return flip(x, axis=0)
-
-
-def roll(x: Any, /, shift: Any, *, axis: Axis = None) -> Any:
-    """x with its elements moved round by `shift` places along the axes (flattened if None).
-
-    >>> import gradtape as gt
-    >>> gt.roll(gt.asarray([1.0, 2.0, 3.0]), 1).tolist()
-    [3.0, 1.0, 2.0]
-    """
-    x, shape = _array(x, "roll")
-    if axis is None:
-        shift = int(np.sum(shift))
-        return reshape(roll(ravel(x), shift, axis=0), shape)
-    axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
-    shifts = [int(n) for n in shift] if isinstance(shift, tuple | list | np.ndarray) else [int(shift)]
-    if len(shifts) == 1:
-        shifts *= len(axes)
-    if len(axes) == 1:
-        axes *= len(shifts)
-    if len(shifts) != len(axes):
-        raise ValueError(f"gradtape.roll: shift {shift} and axis {axis} differ in length")
-    places = tuple([normalized_axes(a, len(shape), "roll")[0] for a in axes])
-    return apply(_ROLL, x, shift=tuple(shifts), axis=places)
-
-
-# -- repeating ---------------------------------------------------------------------------------------------------
-def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
-    """Each element (of the flattened x if axis is None) so many times in a row; one number, or one for each.
-
-    >>> import gradtape as gt
-    >>> gt.repeat(gt.asarray([1.0, 2.0]), 2).tolist()
-    [1.0, 1.0, 2.0, 2.0]
-    """
-    x, shape = _array(x, "repeat")
-    if axis is None:
-        x, shape, axis = ravel(x), (prod(shape),), 0
-    (axis,) = normalized_axes(axis, len(shape), "repeat")
-    if isinstance(repeats, Tensor):
-        repeats = repeats.numpy()
-    counts = np.asarray(repeats)
-    n = shape[axis]
-    if counts.size == 1:
-        count = int(counts.reshape(()))
-        before, after = shape[:axis], shape[axis + 1 :]
-        y = broadcast_to(reshape(x, (*before, n, 1, *after)), (*before, n, count, *after))
-        return reshape(y, (*before, n * count, *after))
-    return _get(x, (FULL,) * axis + (np.repeat(np.arange(n), counts),))
-
-
-def tile(x: Any, repetitions: Any, /) -> Any:
-    """x laid side by side so many times along each axis (the last ones; further ones are new).
-
-    >>> import gradtape as gt
-    >>> gt.tile(gt.asarray([1.0, 2.0]), (2, 2)).tolist()
-    [[1.0, 2.0, 1.0, 2.0], [1.0, 2.0, 1.0, 2.0]]
-    """
-    x, shape = _array(x, "tile")
-    counts = tuple([int(n) for n in repetitions]) if np.ndim(repetitions) else (int(repetitions),)
-    rank = max(len(counts), len(shape))
-    counts = (1,) * (rank - len(counts)) + counts
-    shape = (1,) * (rank - len(shape)) + shape
-    pairs = list(zip(counts, shape, strict=True))
-    y = reshape(x, sum([(1, n) for n in shape], ()))
-    return reshape(broadcast_to(y, sum(pairs, ())), tuple([c * n for c, n in pairs]))
-
-
-def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
-    """x with elements put before and after it along each axis, as numpy.pad.
-
-    `pad_width`: (before, after) per axis, or once for all; `mode`: "constant" (`constant_values`, a number or a 0-d
-    Tensor), "edge", "reflect", "symmetric", or "wrap". Raises ValueError for another mode.
-
-    >>> import gradtape as gt
-    >>> gt.pad(gt.asarray([1.0, 2.0]), (1, 2)).tolist()
-    [0.0, 1.0, 2.0, 0.0, 0.0]
-    """
-    x, shape = _array(x, "pad")
-    if isinstance(pad_width, dict):
-        widths = [(0, 0)] * len(shape)
-        for axis, width in pad_width.items():
-            widths[axis] = (width, width) if isinstance(width, int) else width
-        pad_width = widths
-    pairs = [(int(a), int(b)) for a, b in np.broadcast_to(np.asarray(pad_width), (len(shape), 2))]
-    if min([n for pair in pairs for n in pair], default=0) < 0:
-        raise ValueError(f"gradtape.pad: pad_width must not be negative: {pad_width}")
-    if mode == "constant":
-        key = tuple([slice(a, a + n) for (a, _), n in zip(pairs, shape, strict=True)])
-        larger = tuple([a + n + b for (a, b), n in zip(pairs, shape, strict=True)])
-        if type(constant_values) in (int, float) and constant_values == 0:
-            return _scatter(x, key, larger)
-        return _pad_with(x, key, larger, pairs, constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"gradtape.pad: unknown mode {mode!r}")
-    for axis, (pair, n) in enumerate(zip(pairs, shape, strict=True)):
-        if any(pair):
-            x = _get(x, (FULL,) * axis + (np.pad(np.arange(n), pair, mode=mode),))  # type: ignore[call-overload]
-    return x
-
-
-def _pad_with(x: Any, key: Any, larger: tuple[int, ...], pairs: Any, values: Any) -> Any:
-    """Padding with other constants than 0: one for all, or (before, after) per axis."""
-    from .indexing import updated
-
-    if not shape_of(operand(values, "pad", "constant_values")):
-        return updated(broadcast_to(astype(values, dtype_of(x)), larger), key, x)
-    for axis, (pair, constants) in enumerate(zip(pairs, np.broadcast_to(values, (len(pairs), 2)), strict=True)):
-        shape = shape_of(x)
-        ends = [
-            np.full((*shape[:axis], n, *shape[axis + 1 :]), c, dtype_of(x))
-            for n, c in zip(pair, constants, strict=True)
-        ]
-        x = concat([ends[0], x, ends[1]], axis=axis)
-    return x
-
-
-# -- triangles and diagonals -------------------------------------------------------------------------------------
-_TRIL = Linear(
-    "tril",
-    lambda x, k: np.tril(x, k),
-    lambda g, x, k: apply(_TRIL, g, k=k),
-    batch=lambda size, values, flags, k: apply(_TRIL, values[0], k=k),
-)
-_TRIU = Linear(
-    "triu",
-    lambda x, k: np.triu(x, k),
-    lambda g, x, k: apply(_TRIU, g, k=k),
-    batch=lambda size, values, flags, k: apply(_TRIU, values[0], k=k),
-)
-
-
-def tril(x: Any, /, *, k: int = 0) -> Any:
-    """Matrices (the last two axes) with zeros above the k-th diagonal.
-
-    >>> import gradtape as gt
-    >>> gt.tril(gt.asarray([[1.0, 2.0], [3.0, 4.0]])).tolist()
-    [[1.0, 0.0], [3.0, 4.0]]
-    """
-    return apply(_TRIL, _matrices(x, "tril"), k=int(k))
-
-
-def triu(x: Any, /, *, k: int = 0) -> Any:
-    """Matrices (the last two axes) with zeros below the k-th diagonal."""
-    return apply(_TRIU, _matrices(x, "triu"), k=int(k))
-
-
-def _matrices(x: Any, function: str) -> Any:
-    x, shape = _array(x, function)
-    if len(shape) < 2:
-        raise ValueError(f"gradtape.{function}: x needs two axes or more; its shape is {shape}")
-    return x
-
-
-def _diagonal_slice(rows: int, columns: int, k: int) -> slice:
-    """Where the k-th diagonal of a matrix is among its elements in order."""
-    start = k if k >= 0 else -k * columns
-    count = max(0, min(rows, columns - k) if k >= 0 else min(rows + k, columns))
-    return slice(start, start + count * (columns + 1) if count else start, columns + 1)
-
-
-def diag(x: Any, /, k: int = 0) -> Any:
-    """The k-th diagonal of a matrix; of a one-axis x, the matrix with x as its k-th diagonal. Else ValueError.
-
-    >>> import gradtape as gt
-    >>> gt.diag(gt.asarray([1.0, 2.0])).tolist()
-    [[1.0, 0.0], [0.0, 2.0]]
-    """
-    x, shape = _array(x, "diag")
-    if len(shape) == 2:
-        return _get(ravel(x), (_diagonal_slice(*shape, k),))
-    if len(shape) != 1:
-        raise ValueError(f"gradtape.diag: x must have one axis or two; its shape is {shape}")
-    n = shape[0] + (k if k > 0 else -k)
-    if not n:
-        return reshape(x, (0, 0))
-    return reshape(_scatter(x, (_diagonal_slice(n, n, k),), (n * n,)), (n, n))
-
-
-def diagflat(x: Any, /, k: int = 0) -> Any:
-    """The matrix with the elements of x as its k-th diagonal."""
-    return diag(ravel(x), k)
-
-
 __all__ = [
     "array_split", "astype", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to",
-    "column_stack", "concat", "concatenate", "diag", "diagflat", "dsplit", "dstack", "expand_dims", "flip", "fliplr",
-    "flipud", "hsplit", "hstack", "meshgrid", "moveaxis", "pad", "permute_dims", "ravel", "repeat", "reshape", "roll",
-    "rot90", "split", "squeeze", "stack", "swapaxes", "tile", "transpose", "tril", "triu", "unstack", "vsplit",
-    "vstack",
+    "column_stack", "concat", "concatenate", "dsplit", "dstack", "expand_dims", "hsplit", "hstack", "meshgrid",
+    "moveaxis", "permute_dims", "ravel", "reshape", "split", "squeeze", "stack", "swapaxes", "transpose", "unstack",
+    "vsplit", "vstack",
 ]  # fmt: skip

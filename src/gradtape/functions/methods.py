@@ -28,7 +28,7 @@ METHODS = {
     "min": ("reductions", "min", "axis out keepdims"),
     "prod": ("reductions", "prod", "axis dtype out keepdims"),
     "ptp": ("reductions", "ptp", "axis out keepdims"),
-    "repeat": ("manipulation", "repeat", "repeats axis"),
+    "repeat": ("rearranging", "repeat", "repeats axis"),
     "round": ("elementwise", "round", "decimals out"),
     "squeeze": ("manipulation", "squeeze", "axis"),
     "std": ("reductions", "std", "axis dtype out ddof keepdims"),
@@ -55,6 +55,8 @@ def _method(name: str, module: str, function: str, names: tuple[str, ...]) -> Ca
         nonlocal target
         if target is None:
             target = getattr(import_module("." + module, __package__), function)
+        if not (arguments or keywords):
+            return target(self)
         if arguments:
             if len(arguments) > len(names):
                 raise TypeError(f"Tensor.{name} takes at most {len(names)} arguments, {len(arguments)} were given")
@@ -108,9 +110,7 @@ def _swapaxes(self: Tensor, axis1: int, axis2: int) -> Any:
 
 def _dot(self: Tensor, other: Any) -> Any:
     """numpy.dot: a product with a number, of vectors, or of matrices (last axis with last but one)."""
-    from .manipulation import _array
-
-    other, shape = _array(other, "Tensor.dot")
+    other, shape = manipulation.array_and_shape(other, "Tensor.dot")
     if not shape or not self.shape:
         return self * other
     if len(shape) <= 2:
@@ -207,8 +207,9 @@ def install() -> None:
         "transpose": _transpose, "__array_namespace__": _namespace, "__contains__": _contains, "__iter__": _iter,
     }.items():  # fmt: skip
         setattr(Tensor, name, method)
-    for name, function in {"T": manipulation.transpose, "mT": _matrix_transpose, "real": real, "imag": imag}.items():
-        setattr(Tensor, name, property(function, doc=function.__doc__))
+    attributes = {"T": manipulation.transpose, "mT": _matrix_transpose, "real": real, "imag": imag}
+    for name, attribute in attributes.items():
+        setattr(Tensor, name, property(attribute, doc=attribute.__doc__))
 
 
 def _matrix_transpose(self: Tensor) -> Any:

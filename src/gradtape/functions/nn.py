@@ -173,27 +173,69 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 _ONE_HOT = Zero("one_hot", kernels.one_hot, ("indices",), batch=Core((0,)))
+
+
+# The second output, p sum(labels) - labels, is the slope in the logits: computed with the loss it costs little.
+def _dense_pull_labels(g: Any, logits: Any) -> Any:
+    loss, slope = g
+    total = None if loss is None else scale(-column(loss), log_softmax(logits))
+    return plus(total, None if slope is None else -centered(softmax(logits), slope))
+
+
+def _dense_pull_logits(g: Any, y: Any, labels: Any, logits: Any) -> Any:
+    loss, slope = g
+    total = None if loss is None else column(loss) * y[1]
+    if slope is None:
+        return total
+    p = softmax(logits)
+    return plus(total, last_sum(labels) * (p * centered(p, slope)))
+
+
+def _dense_push_labels(d: Any, logits: Any) -> Any:
+    return -sum(scale(d, log_softmax(logits)), axis=-1), -uncentered(softmax(logits), d)
+
+
+def _dense_push_logits(d: Any, y: Any, labels: Any, logits: Any) -> Any:
+    p = softmax(logits)
+    return sum(y[1] * d, axis=-1), last_sum(labels) * (p * centered(p, d))
+
+
+def _sparse_pull_logits(g: Any, y: Any, logits: Any) -> Any:
+    loss, slope = g
+    total = None if loss is None else column(loss) * y[1]
+    if slope is None:
+        return total
+    p = softmax(logits)
+    return plus(total, p * centered(p, slope))
+
+
+def _sparse_push_logits(d: Any, y: Any, logits: Any) -> Any:
+    p = softmax(logits)
+    return sum(y[1] * d, axis=-1), p * centered(p, d)
+
+
+def plus(a: Any, b: Any) -> Any:
+    """The sum, where None is zero."""
+    return b if a is None else a if b is None else a + b
+
+
 _SOFTMAX_CROSS_ENTROPY = General(
     "softmax_cross_entropy",
     kernels.softmax_cross_entropy,
     ("labels", "logits"),
-    vjp=(
-        lambda g, logits: scale(-column(g), log_softmax(logits)),
-        lambda g, labels, logits: -column(g) * uncentered(softmax(logits), labels),
-    ),
-    jvp=(
-        lambda d, logits: -sum(scale(d, log_softmax(logits)), axis=-1),
-        lambda d, labels, logits: -sum(labels * centered(softmax(logits), d), axis=-1),
-    ),
+    vjp=(_dense_pull_labels, _dense_pull_logits),
+    jvp=(_dense_push_labels, _dense_push_logits),
     batch=Core((1, 1)),
+    outputs=2,
 )
 _SPARSE_SOFTMAX_CROSS_ENTROPY = General(
     "sparse_softmax_cross_entropy",
     kernels.sparse_softmax_cross_entropy,
     ("labels", "logits"),
-    vjp=(None, lambda g, labels, logits: -column(g) * uncentered(softmax(logits), _hot(labels, logits))),
-    jvp=(None, lambda d, labels, logits: -sum(_hot(labels, logits) * centered(softmax(logits), d), axis=-1)),
+    vjp=(None, _sparse_pull_logits),
+    jvp=(None, _sparse_push_logits),
     batch=Core((0, 1)),
+    outputs=2,
 )
 _SIGMOID_CROSS_ENTROPY = elementwise(
     "sigmoid_cross_entropy",
@@ -203,10 +245,6 @@ _SIGMOID_CROSS_ENTROPY = elementwise(
     singular=True,
     doc="Cross entropy of a probability a and logits b.",
 )
-
-
-def _hot(labels: Any, logits: Any) -> Any:
-    return one_hot(labels, logits.shape[-1], dtype=logits.dtype)
 
 
 def one_hot(indices: Any, depth: int, *, dtype: Any = None) -> Any:
@@ -249,7 +287,7 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
         raise ValueError(f"gradtape.{name}: {other[-1]} classes in labels {other}, {shape[-1]} in logits {shape}")
     if dtype_of(labels).kind != "f":
         labels = astype(labels, dtype_of(logits) if dtype_of(logits).kind == "f" else np.float64)
-    return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)
+    return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
 
 
 def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
@@ -271,7 +309,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
             f"gradtape.{name}: labels have shape {shape_of(labels)}; with logits of {shape_of(logits)} they need "
             f"{shape_of(logits)[:-1]}"
         )
-    return apply(_SPARSE_SOFTMAX_CROSS_ENTROPY, labels, logits)
+    return apply(_SPARSE_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
 
 
 def sigmoid_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:

@@ -183,7 +183,7 @@ def _batched_subscripts(subscripts: str, flags: list[bool]) -> str:
 
 LETTERS = string.ascii_letters
 
-_EINSUM_ONE = Linear(
+_EINSUM_ONE: Linear = Linear(
     "einsum_one",
     kernels.einsum_one,
     lambda g, x, subscripts: apply(_EINSUM_SPREAD, g, subscripts=subscripts, shape=x.shape),
@@ -191,7 +191,7 @@ _EINSUM_ONE = Linear(
         _EINSUM_ONE, values[0], subscripts=_batched_subscripts(subscripts, flags)
     ),
 )
-_EINSUM_SPREAD = Linear(
+_EINSUM_SPREAD: Linear = Linear(
     "einsum_spread",
     kernels.einsum_spread,
     lambda g, x, subscripts, shape: apply(_EINSUM_ONE, g, subscripts=subscripts),
@@ -216,7 +216,7 @@ _CONTRACT = Bilinear(
     kernels.contract,
     _contract_transpose_a,
     _contract_transpose_b,
-    lambda size, values, flags, subscripts: contract(*values, _batched_subscripts(subscripts, flags)),
+    lambda size, values, flags, subscripts: contract(values[0], values[1], _batched_subscripts(subscripts, flags)),
 )
 
 
@@ -482,7 +482,7 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 
 def install() -> None:
     """Give Tensor its operator @ and its transposes."""
-    Tensor.__matmul__, Tensor.__rmatmul__ = operators(_MATMUL, _matmul_slow, unless=_TALL)  # type: ignore[attr-defined]
+    Tensor.__matmul__, Tensor.__rmatmul__ = operators(_MATMUL, _matmul_slow, unless=_TALL)  # type: ignore
     Tensor.mT = property(matrix_transpose, doc="The last two axes exchanged.")  # type: ignore[attr-defined]
 
 

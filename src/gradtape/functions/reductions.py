@@ -262,7 +262,7 @@ def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
     Shape and dtype as for sum. Raises TypeError for what is no array, AxisError for an axis that x has not.
 
     >>> import gradtape as gt
-    >>> gt.grad(gt.prod)([0.0, 2.0, 3.0]).tolist()
+    >>> gt.grad(gt.prod)(gt.asarray([0.0, 2.0, 3.0])).tolist()
     [6.0, 0.0, 0.0]
     """
     return reduced(_PROD, x, axis, keepdims, dtype)
@@ -316,7 +316,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     array, AxisError for an axis that x has not, ValueError where there are no elements.
 
     >>> import gradtape as gt
-    >>> gt.grad(gt.max)([1.0, 3.0, 3.0]).tolist()
+    >>> gt.grad(gt.max)(gt.asarray([1.0, 3.0, 3.0])).tolist()
     [0.0, 0.5, 0.5]
     """
     return reduced(_MAX, x, axis, keepdims)
@@ -386,7 +386,7 @@ def logsumexp(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     AxisError for an axis that x has not.
 
     >>> import gradtape as gt
-    >>> gt.grad(gt.logsumexp)([1000.0, 1000.0]).tolist()
+    >>> gt.grad(gt.logsumexp)(gt.asarray([1000.0, 1000.0])).tolist()
     [0.5, 0.5]
     """
     return reduced(_LOGSUMEXP, x, axis, keepdims)

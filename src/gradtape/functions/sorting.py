@@ -166,7 +166,7 @@ def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     are no elements.
 
     >>> import gradtape as gt
-    >>> gt.grad(gt.median)([4.0, 1.0, 3.0, 2.0]).tolist()
+    >>> gt.grad(gt.median)(gt.asarray([4.0, 1.0, 3.0, 2.0])).tolist()
     [0.0, 0.0, 0.5, 0.5]
     """
     rows, kept = _sorted_rows(x, axis, "median")

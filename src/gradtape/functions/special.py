@@ -20,7 +20,7 @@ from ..primitive import Core, Elementwise, General, apply, scale
 from .declare import elementwise, finish, is_complex, normalized_axes, operand, shape_of
 from .elementwise import exp, log, log1p, logistic
 from .manipulation import reshape
-from .reductions import sum
+from .reductions import logsumexp, sum
 
 SQRT2, SQRT_PI = math.sqrt(2.0), math.sqrt(math.pi)
 
@@ -53,7 +53,7 @@ def weak(function: Callable[[Any], Any], x: Any) -> Any:
 gaussian = elementwise(
     "gaussian", lambda x, y: scale(y, -2 * x), kernel=kernels.gaussian, singular=True, doc="exp(-x^2)."
 )
-erf = special("erf", lambda x: 2 / SQRT_PI * gaussian(x), doc="Error function: 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.")  # fmt: skip
+erf = special("erf", lambda x: 2 / SQRT_PI * gaussian(x), doc="2/sqrt(pi) times the integral of exp(-t^2) from 0 to x.")
 erfc = special("erfc", lambda x: -2 / SQRT_PI * gaussian(x), doc="1 - erf(x), accurate for large x.")
 erfinv = special("erfinv", lambda y: SQRT_PI / 2 * exp(y * y), singular=True, doc="Inverse of erf.")
 erfcinv = special("erfcinv", lambda y: -SQRT_PI / 2 * exp(y * y), singular=True, doc="Inverse of erfc.")
@@ -114,8 +114,8 @@ def polygamma(n: int, x: Any, /) -> Any:
     1.644934
     """
     try:
-        order = int(n) if isinstance(n, float) and n.is_integer() else operator.index(n)
-    except TypeError:
+        order = operator.index(int(n) if isinstance(n, float) and n == int(n) else n)
+    except (TypeError, ValueError, OverflowError):
         raise TypeError(f"gradtape.special.polygamma: n must be an int, not {n!r}") from None
     if order < 0:
         raise ValueError(f"gradtape.special.polygamma: n must not be negative, and is {order}")
@@ -362,6 +362,6 @@ finish(polygamma, "polygamma", polygamma.__doc__ or "", "gradtape.special")
 
 __all__ = [
     "betaln", "digamma", "entr", "erf", "erfc", "erfcinv", "erfinv", "expit", "gamma", "gammainc", "gammaincc",
-    "gammaln", "i0", "i0e", "i1", "i1e", "lgamma", "log_expit", "log_ndtr", "log_softmax", "logit", "ndtr", "ndtri",
-    "polygamma", "psi", "rel_entr", "softmax", "softplus", "xlog1py", "xlogy",
+    "gammaln", "i0", "i0e", "i1", "i1e", "lgamma", "log_expit", "log_ndtr", "log_softmax", "logit",
+    "logsumexp", "ndtr", "ndtri", "polygamma", "psi", "rel_entr", "softmax", "softplus", "xlog1py", "xlogy",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ import gradtape as gt
 from ..errors import NoRuleError
 from ..functions import linalg
 from ..tensor import Tensor, lost
+from .numpy_composites import TABLE, along
 from .numpy_protocols import RULES, is_followed, plain, store
 
 Rule = Callable[..., Any]
@@ -29,19 +30,20 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
             RULES[getattr(module, name)] = given
 
 
-# -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order -----------------------
+# -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order ----------------------
 SAME = """
     array_split atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack cumprod cumsum cumulative_prod
     cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
     matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
 """
-LINALG = "det eigvals inv matmul matrix_norm matrix_power matrix_rank slogdet solve svdvals vecdot vector_norm"
+LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split() if hasattr(gt, name)})
+rules(np, TABLE)
 rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split() if hasattr(linalg, name)})
 
 
-# -- reductions -----------------------------------------------------------------------------------------------------
+# -- reductions ----------------------------------------------------------------------------------------------------
 #: What masked elements count as, and how `initial` comes in.
 NEUTRAL: dict[str, tuple[Any, str]] = {
     "sum": (0, "add"), "prod": (1, "multiply"), "max": (None, "maximum"), "min": (None, "minimum"),
@@ -156,11 +158,6 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
     return (average, gt.broadcast_to(total, average.shape)) if returned else average
 
 
-def along(x: Any, axis: int, ndim: int) -> Any:
-    """A vector laid along one of ndim axes, to broadcast."""
-    return gt.reshape(x, tuple([-1 if i == axis % ndim else 1 for i in range(ndim)]))
-
-
 rules(np, {
     **{name: summing(name) for name in ("sum", "prod")},
     **{name: extreme(name) for name in ("max", "min", "any", "all")},
@@ -187,7 +184,7 @@ rules(np, {
 })  # fmt: skip
 
 
-# -- shapes ---------------------------------------------------------------------------------------------------------
+# -- shapes --------------------------------------------------------------------------------------------------------
 def c_order(order: str, name: str) -> None:
     """Tensors have no memory order: only the order of elements in C is known."""
     if order not in ("C", "K", "A", None):
@@ -219,8 +216,10 @@ def _block(arrays: Any) -> Any:
         return gt.reshape(node, (*(1,) * (rank - node.ndim), *node.shape)) if node.ndim < rank else node
 
     def join(node: Any, axis: int) -> Any:
-        return gt.concat([join(part, axis + 1) for part in node], axis=axis) if isinstance(node, list) else (
-            wide(node, levels)
+        return (
+            gt.concat([join(part, axis + 1) for part in node], axis=axis)
+            if isinstance(node, list)
+            else (wide(node, levels))
         )
 
     levels = depth(arrays)
@@ -273,9 +272,10 @@ rules(np, {
 })  # fmt: skip
 
 
-# -- choosing elements, differences -----------------------------------------------------------------------------------
+# -- choosing elements --------------------------------------------------------------------------------
 def _where(condition: Any, *choices: Any) -> Any:
-    return gt.where(condition, *choices) if choices else RULES[np.nonzero](condition)
+    function: Rule = gt.where if choices else RULES[np.nonzero]
+    return function(condition, *choices)
 
 
 def _clip(
@@ -295,44 +295,9 @@ def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, n
     return gt.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 
-def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
-    """x with each of the slices taken along one axis."""
-    before = (slice(None),) * (axis % x.ndim)
-    return [x[(*before, s)] for s in slices]
-
-
-def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
-    a = gt.asarray(a)
-
-    def end(x: Any) -> list[Any]:
-        if x is np._NoValue:
-            return []
-        x = gt.asarray(x)
-        return [x if x.ndim else gt.broadcast_to(x, tuple([1 if i == axis % a.ndim else m for i, m in enumerate(a.shape)]))]
-
-    parts = [*end(prepend), a, *end(append)]
-    y = gt.concat(parts, axis=axis) if len(parts) > 1 else a
-    for _ in range(n):
-        upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
-        y = upper != lower if y.dtype == bool else upper - lower
-    return y
-
-
-def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
-    y = gt.asarray(y)
-    if x is not None:
-        x = gt.asarray(x)
-        dx = _diff(x, axis=axis) if x.ndim > 1 else along(_diff(x), axis, y.ndim)
-    upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
-    return gt.sum(dx * (upper + lower) / 2.0, axis=axis)
-
-
 rules(np, {
     "where": _where,
     "clip": _clip,
-    "select": lambda condlist, choicelist, default=0: fold(
-        lambda rest, pair: gt.where(*pair, rest), reversed(list(zip(condlist, choicelist, strict=True))), default
-    ),
     "take": lambda a, indices, axis=None, out=None, mode="raise": gt.take(a, indices, axis=axis, mode=mode),
     "take_along_axis": lambda arr, indices, axis=-1: gt.take_along_axis(arr, indices, axis=axis),
     "compress": lambda condition, a, axis=None, out=None: gt.compress(condition, a, axis=axis),
@@ -344,13 +309,10 @@ rules(np, {
     "around": lambda a, decimals=0, out=None: gt.round(a, decimals),
     "fix": lambda x, out=None: gt.trunc(x),
     "angle": lambda z, deg=False: gt.angle(z) * (180 / np.pi) if deg else gt.angle(z),
-    "diff": _diff,
-    "trapezoid": _trapezoid,
-    "polyval": lambda p, x: fold(lambda y, c: y * x + c, list(p), 0.0 * gt.asarray(x)),
 })  # fmt: skip
 
 
-# -- products and linear algebra ---------------------------------------------------------------------------------------
+# -- products and linear algebra -----------------------------------------------------------------------------------
 def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     if axis is not None:
         axisa = axisb = axisc = axis
@@ -363,8 +325,8 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
 
 def symmetric(name: str) -> Rule:
     """The rule of a function of symmetric matrices, of which NumPy reads one triangle."""
-    function = getattr(linalg, name, None)
-    return lambda a, UPLO="L": function(a if UPLO.upper() == "L" else gt.conj(gt.matrix_transpose(a)))  # type: ignore[misc]
+    function = getattr(linalg, name)
+    return lambda a, UPLO="L": function(a if UPLO.upper() == "L" else gt.conj(gt.matrix_transpose(a)))
 
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
@@ -393,7 +355,7 @@ rules(np.linalg, {
 })  # fmt: skip
 
 
-# -- arrays like another -------------------------------------------------------------------------------------------------
+# -- arrays like another -------------------------------------------------------------------------------------------
 def _full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
 ) -> Any:
@@ -426,7 +388,7 @@ rules(np, {
 })  # fmt: skip
 
 
-# -- questions about shapes, types and values: the answers are no Tensors ----------------------------------------------
+# -- questions about shapes, types and values: the answers are no Tensors ------------------------------------------
 def of_type(function: Rule) -> Rule:
     """A question that the dtypes of arrays answer."""
     return lambda *arrays, **keywords: function(*[a.dtype if isinstance(a, Tensor) else a for a in arrays], **keywords)
@@ -438,10 +400,11 @@ def on_values(function: Rule) -> Rule:
 
 
 ON_VALUES = """
-    allclose argpartition argwhere array2string array_equal array_equiv array_repr array_str bincount common_type digitize
-    flatnonzero format_float_positional format_float_scientific histogram histogram_bin_edges isclose iscomplex isin
-    isneginf isposinf isreal lexsort may_share_memory min_scalar_type nanargmax nanargmin nonzero save savetxt savez
-    savez_compressed shares_memory unique unique_values
+    allclose argpartition argwhere array2string array_equal array_equiv array_repr array_str common_type
+    diag_indices_from digitize flatnonzero format_float_positional format_float_scientific isclose iscomplex isin
+    isneginf isposinf isreal ix_ lexsort may_share_memory min_scalar_type nanargmax nanargmin nonzero
+    ravel_multi_index save savetxt savez savez_compressed shares_memory tril_indices_from triu_indices_from
+    unravel_index
 """
 
 
@@ -460,10 +423,10 @@ rules(np, {
     "result_type": of_type(np.result_type),
     "can_cast": of_type(np.can_cast),
 })  # fmt: skip
-rules(np.linalg, {name: on_values(getattr(np.linalg, name)) for name in ("matrix_rank", "cond")})
+rules(np.linalg, {"matrix_rank": on_values(np.linalg.matrix_rank)})
 
 
-# -- functions that write into their first argument ---------------------------------------------------------------------
+# -- functions that write into their first argument ----------------------------------------------------------------
 def writing(function: Any, update: Rule | None = None) -> Rule:
     """The rule of a function that writes into its first argument: a plain array cannot take a recorded Tensor."""
     name = f"numpy.{function.__name__}"
@@ -497,7 +460,7 @@ def _fill_diagonal(a: Tensor, val: Any, wrap: bool = False) -> None:
     store(a, gt.where(diagonal, val, a), "numpy.fill_diagonal")
 
 
-def _put(a: Tensor, ind: Any, v: Any, mode: str = "raise") -> None:
+def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     index = np.unravel_index(plain(ind), a.shape, order="C")
     a[index] = v
 

@@ -34,6 +34,7 @@ ACCUMULATIONS = {np.add: "cumulative_sum", np.multiply: "cumulative_prod"}
 
 #: gradtape's function for each universal function of NumPy that comes with a rule; others are found when first met.
 UFUNCS: dict[Any, Callable[..., Any]] = {}
+lookup = UFUNCS.get
 
 #: The rule of each of NumPy's other functions, by function: filled by numpy_functions.py.
 RULES: dict[Any, Callable[..., Any]] = {}
@@ -58,12 +59,12 @@ def install() -> None:
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
     """What NumPy calls for `ufunc(*inputs)`, or for one of its methods, when a Tensor is among the inputs."""
     if method == "__call__" and not keywords:
-        function = UFUNCS.get(ufunc)
+        function = lookup(ufunc)
         if function is not None:
             try:
                 return function(*inputs)
             except TypeError:
-                if any([is_foreign(x) for x in inputs]):
+                if any(is_foreign(x) for x in inputs):
                     return NotImplemented
                 raise
     return full_ufunc(ufunc, method, inputs, keywords)
@@ -73,12 +74,12 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
     rule = RULES.get(function)
     if rule is None:
-        if not RULES:  # loaded when first needed: `import gradtape` stays light
-            from . import numpy_functions  # noqa: F401
+        from . import numpy_functions  # noqa: F401  (loaded when first needed: `import gradtape` stays light)
 
-            return array_function(self, function, types, arguments, keywords)
-        return without_rule(function, f"{function.__module__}.{function.__name__}", (arguments, keywords))
-    if len(types) > 1 and not all([issubclass(kind, Tensor | np.ndarray) for kind in types]):
+        rule = RULES.get(function)
+        if rule is None:
+            return without_rule(function, f"{function.__module__}.{function.__name__}", (arguments, keywords))
+    if len(types) > 1 and not all(issubclass(kind, Tensor | np.ndarray) for kind in types):
         return NotImplemented
     if keywords and keywords.get("out") is not None:
         return into(rule, function, arguments, keywords)
@@ -120,13 +121,17 @@ def tensors(node: Any) -> Iterator[Tensor]:
 
 def is_followed(node: Any) -> bool:
     """Whether an active tape or transform follows any Tensor in there."""
-    return any([is_observed(x) for x in tensors(node)])
+    return any(is_observed(x) for x in tensors(node))
 
 
 def plain(node: Any) -> Any:
-    """The same containers with plain arrays in place of Tensors."""
+    """The same containers with plain arrays in place of Tensors, into which nobody may write."""
     if isinstance(node, Tensor):
-        return concrete(node)
+        array = concrete(node)
+        if isinstance(array, np.ndarray):
+            array = array.view()
+            array.flags.writeable = False
+        return array
     if isinstance(node, tuple):
         parts = [plain(part) for part in node]
         return type(node)(*parts) if hasattr(node, "_fields") else tuple(parts)
@@ -151,7 +156,7 @@ def without_rule(function: Callable[..., Any], name: str, call: tuple[Any, Any])
 
 def fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
     """Whether an array of this shape broadcasts to that one."""
-    return len(shape) <= len(into) and all([n in (1, m) for n, m in zip(shape[::-1], into[::-1], strict=False)])
+    return len(shape) <= len(into) and all(n in (1, m) for n, m in zip(shape[::-1], into[::-1], strict=False))
 
 
 def store(out: Tensor, value: Any, name: str) -> Tensor:
@@ -178,11 +183,11 @@ def store(out: Tensor, value: Any, name: str) -> Tensor:
 def full_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """A universal function with `out`, `where`, `dtype`, or a method of it."""
     name = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
-    out = keywords.get("out")
+    out: Any = keywords.get("out")
     targets = [x for x in (out if isinstance(out, tuple) else (out,)) if x is not None]
     if method == "at":
         targets = [inputs[0]]
-    if any([x is not None and not isinstance(x, Tensor) for x in targets]):
+    if any(x is not None and not isinstance(x, Tensor) for x in targets):
         if is_followed((inputs, keywords)):
             raise lost(f"writing into a plain array by {name} (out=, or an operator such as +=)", WITHOUT_OUT)
         getattr(ufunc, method)(*plain(inputs), **plain(keywords))
@@ -250,7 +255,7 @@ def call(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any
     try:
         return function(*inputs)
     except TypeError:
-        if any([is_foreign(x) for x in inputs]):
+        if any(is_foreign(x) for x in inputs):
             return NotImplemented
         raise
 
@@ -271,9 +276,7 @@ def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, A
     if ufunc in REDUCTIONS:
         from .numpy_functions import REDUCE
 
-        return REDUCE[REDUCTIONS[ufunc]](
-            x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=mask
-        )
+        return REDUCE[REDUCTIONS[ufunc]](x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=mask)
     function = find(ufunc)
     if function is None or mask is not True or ufunc.nin != 2:
         return without_rule(ufunc.reduce, name, (inputs, keywords))

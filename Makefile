@@ -1,0 +1,70 @@
+# demo, test, test-full, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
+# and makes it again when pyproject.toml changes. Needed on the machine: Python 3.11 or newer, git and make.
+
+# The first interpreter that is new enough; say `make PYTHON=... test` for another.
+CANDIDATES := python3 python python3.14 python3.13 python3.12 python3.11
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON     := $(shell for p in $(CANDIDATES); do "$$p" $(NEW_ENOUGH) 2>/dev/null && { echo $$p; break; }; done)
+
+PYTEST_ARGS ?=
+BENCH_ARGS  ?=
+OUT         := out
+
+.PHONY: help demo test test-full bench lint clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo       the article's programs, a Hessian, and a network that resists perturbation"
+	@echo "make test       ruff, the strict type check and the tests"
+	@echo "make test-full  the same with the slow tests"
+	@echo "make bench      gradtape beside its peers: a table, JSON and a plot (BENCH_ARGS='--help' for options)"
+	@echo "make lint       ruff and the strict type check"
+	@echo "make clean      removes environments, caches and $(OUT)/"
+
+# One stamp for each environment: .venv/test/.stamp stands for an environment with the extra "test" in it.
+.venv/%/.stamp: pyproject.toml
+	@"$(PYTHON)" $(NEW_ENOUGH) 2>/dev/null || { \
+	  echo "gradtape needs Python 3.11 or newer. Tried: $(or $(PYTHON),$(CANDIDATES))." >&2; \
+	  for p in $(or $(PYTHON),$(CANDIDATES)); do \
+	    command -v "$$p" >/dev/null 2>&1 && echo "  $$p is $$("$$p" --version 2>&1)" >&2; done; \
+	  echo "Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@echo "Making the environment .venv/$* (once; a few minutes at most)"
+	@"$(PYTHON)" -m venv $(@D) || { \
+	  echo "$(PYTHON) could not make a virtual environment; on Debian and Ubuntu it needs the package python3-venv." >&2; \
+	  exit 1; }
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
+	@touch $@
+
+demo: .venv/demo/.stamp
+	@.venv/demo/bin/python examples/demo.py --out $(OUT)
+
+lint: .venv/lint/.stamp
+	.venv/lint/bin/python -m ruff check .
+	.venv/lint/bin/python -m mypy
+
+test: .venv/test/.stamp
+	.venv/test/bin/python -m ruff check .
+	.venv/test/bin/python -m mypy
+	.venv/test/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+test-full: .venv/test/.stamp
+	.venv/test/bin/python -m ruff check .
+	.venv/test/bin/python -m mypy
+	.venv/test/bin/python -m pytest -n 2 -m "slow or not slow" $(PYTEST_ARGS)
+
+# Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
+PEERS := tensorflow-cpu jax torch==2.13.0 autograd
+
+.venv/bench/.peers: .venv/bench/.stamp Makefile
+	@for peer in $(PEERS); do \
+	  echo "Installing $$peer"; \
+	  .venv/bench/bin/python -m pip install --quiet --disable-pip-version-check "$$peer" || echo "$$peer: absent"; \
+	done
+	@touch $@
+
+bench: .venv/bench/.peers
+	@.venv/bench/bin/python benchmarks/bench.py --out $(OUT) $(BENCH_ARGS)
+
+clean:
+	rm -rf .venv $(OUT) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,154 @@
+"""gradtape beside its peers: one run, one table of medians and ratios, the targets, JSON and a plot.
+
+Systems that are not installed are shown as absent. Before a workload is timed, every system's result is compared with
+the others'; one that disagrees is named and not timed.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+import numpy as np
+
+import footprint
+import plot
+import report
+from worker import Worker, interleaved
+from workloads import SYSTEMS, WORKLOADS
+
+HERE = pathlib.Path(__file__).parent
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out"), help="folder for what it writes")
+    parser.add_argument("--workloads", nargs="+", metavar="NAME", choices=[w.name for w in WORKLOADS],
+                        help="only these: " + ", ".join(w.name for w in WORKLOADS))  # fmt: skip
+    parser.add_argument("--peers", nargs="+", metavar="NAME", choices=list(SYSTEMS)[1:],
+                        help="gradtape and only these: " + ", ".join(list(SYSTEMS)[1:]))  # fmt: skip
+    parser.add_argument("--repetitions", type=int, default=15, help="timed blocks of each system (default 15)")
+    parser.add_argument("--threads", type=int, default=2, help="threads for each system (default 2)")
+    parser.add_argument("--no-footprint", action="store_true", help="leave out import time, overheads and memory")
+    return parser.parse_args()
+
+
+def agree(workload, answers: dict) -> dict[str, str]:
+    """Which systems' results differ from the majority's, and by how much. Empty: the same numbers from all of them."""
+    def difference(a, b) -> float:
+        if len(a) != len(b) or any(p.shape != q.shape for p, q in zip(a, b)):
+            return float("inf")
+        scale = max(float(np.max(np.abs(q))) for q in b) or 1.0
+        return max(float(np.max(np.abs(p - q))) for p, q in zip(a, b)) / scale
+
+    worst = {}
+    for system, answer in answers.items():
+        others = sorted(difference(answer, other) for name, other in answers.items() if name != system)
+        if others and not others[(len(others) - 1) // 2] <= workload.rtol:         # at odds with most of the others
+            worst[system] = f"{others[(len(others) - 1) // 2]:.2g}"
+    return worst
+
+
+def measure(chosen: argparse.Namespace) -> dict:
+    systems = [s for s in SYSTEMS if s == "gradtape" or chosen.peers is None or s in chosen.peers]
+    print(f"Starting {', '.join(SYSTEMS[s] for s in systems)}", flush=True)
+    warn_of_other_work()                                    # before the workers' own start-up counts as load
+    workers = [Worker(system) for system in systems]
+    results = {
+        "machine": {"cpu": cpu(), "cores": os.cpu_count(), "python": platform.python_version()},
+        "threads": chosen.threads,
+        "versions": {w.system: w.version for w in workers},
+        "seconds": {},
+        "problems": [],
+    }
+    try:
+        if not workers[0].present:
+            raise SystemExit("gradtape itself could not be imported")
+        for worker in workers:
+            print(f"  {SYSTEMS[worker.system]}: {worker.version or 'absent'}", flush=True)
+        for workload in WORKLOADS:
+            if not chosen.workloads or workload.name in chosen.workloads:
+                measure_one(workload, [worker for worker in workers if worker.present], chosen.repetitions, results)
+    finally:
+        for worker in workers:
+            worker.close()
+    return results
+
+
+def measure_one(workload, workers, repetitions: int, results: dict) -> None:
+    """Prepare the workload in every system, compare the answers, time those that agree."""
+    answers = {}
+    for worker in workers:
+        try:
+            answers[worker.system] = worker.ask("prepare", workload.name)
+        except RuntimeError as error:
+            last = str(error).strip().splitlines()[-1]
+            problem(results, f"{workload.title}: {SYSTEMS[worker.system]} failed: {last}")
+    wrong = agree(workload, answers)
+    for system, worst in wrong.items():
+        problem(results, f"{workload.title}: {SYSTEMS[system]} disagrees with the others by {worst}, relatively")
+    ready = [worker for worker in workers if worker.system in answers and worker.system not in wrong]
+    if ready:
+        results["seconds"][workload.name] = interleaved(ready, repetitions)
+        print(f"  {workload.title}: {len(ready)} systems agree and are timed", flush=True)
+
+
+def problem(results: dict, text: str) -> None:
+    results["problems"].append(text)
+    print(f"  !! {text}", flush=True)
+
+
+def warn_of_other_work() -> None:
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.5:
+        print(f"  Load {load:.1f}: other work runs here too; matrix products on two threads suffer most.")
+
+
+def cpu() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def add_footprint(results: dict) -> None:
+    present = [system for system, version in results["versions"].items() if version]
+    print("  import time, overheads, memory", flush=True)
+    results["imports"] = footprint.import_seconds(present)
+    answer = subprocess.run([sys.executable, HERE / "footprint.py"], capture_output=True, text=True)
+    if answer.returncode == 0:
+        results |= json.loads(answer.stdout)
+    else:
+        problem(results, f"gradtape, footprint: {answer.stderr.strip().splitlines()[-1]}")
+
+
+def main() -> int:
+    chosen = arguments()
+    os.environ.update({name: str(chosen.threads) for name in THREADS})       # the workers inherit these
+
+    results = measure(chosen)
+    if not chosen.no_footprint:
+        add_footprint(results)
+
+    rows = report.measured(results)
+    machine = results["machine"]
+    print(f"\nPython {machine['python']}, {machine['cores']} cores, {machine['cpu']}, {results['threads']} threads")
+    print("In brackets: gradtape's time as a multiple of that system's, so below 1 gradtape is faster.\n")
+    print(report.table(rows), report.footprint(results), report.targets(results), sep="\n\n")
+
+    results["targets"] = report.judged(results)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / "bench.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (chosen.out / "bench.md").write_text(report.markdown(rows) + "\n", encoding="utf-8")
+    plot.draw(results, chosen.out / "bench.png")
+    print(f"\nwritten: {chosen.out}/bench.json, bench.md, bench.png")
+    return 1 if any("gradtape" in problem for problem in results["problems"]) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

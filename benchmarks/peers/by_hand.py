@@ -1,0 +1,145 @@
+"""The workloads in NumPy, the derivatives worked out on paper and written as formulas: what one does without a tool."""
+
+import numpy as np
+
+from workloads import CHAIN, PENALTY
+
+version = np.__version__
+arrays = list
+
+
+def article_gradient(x, y):
+    x, y = np.float64(x), np.float64(y)
+
+    def run():
+        _ = 2 * x**3 + 11 * x + 5 * y**2 + 5                # the value, which a tape computes as well
+        return [6 * x**2 + 11, 10 * y]
+
+    return run
+
+
+def article_second_order(x, y):
+    x, y = np.float64(x), np.float64(y)
+
+    def run():
+        _ = 2 * x**3 + 5 * y**2 + 11 * x * y + 5
+        eleven = np.float64(11)
+        return [6 * x**2 + 11 * y, 10 * y + 11 * x, 12 * x, np.float64(10), eleven, eleven]
+
+    return run
+
+
+def sin_chain(x):
+    x = np.float64(x)
+
+    def run():
+        y, slopes = x, []
+        for _ in range(CHAIN):
+            slopes.append(np.cos(y))
+            y = np.sin(y)
+        derivative = np.float64(1)
+        for slope in reversed(slopes):
+            derivative = derivative * slope
+        return [derivative]
+
+    return run
+
+
+def mlp_gradient(W1, b1, W2, b2, x, labels):
+    def run():
+        h = np.tanh(x @ W1 + b1)
+        scores = h @ W2 + b2
+        scores = scores - scores.max(axis=1, keepdims=True)
+        e = np.exp(scores)
+        z = e.sum(axis=1, keepdims=True)
+        _ = (np.sum(np.log(z)) - np.sum(labels * scores)) / len(labels)     # the value, which a tape computes as well
+        g = (e / z - labels) / np.float32(len(labels))
+        ga = (g @ W2.T) * (1 - h * h)
+        return [x.T @ ga, ga.sum(axis=0), h.T @ g, g.sum(axis=0)]
+
+    return run
+
+
+def mlp_double_backprop(W1, b1, W2, b2, x, labels):
+    """Derivatives of mean(L + c |s|²), s = ∂L/∂x = ((p - labels) W2ᵀ ∘ (1 - h²)) W1ᵀ, by the product rule."""
+
+    def run():
+        n = np.float32(len(labels))
+        h = np.tanh(x @ W1 + b1)
+        scores = h @ W2 + b2
+        e = np.exp(scores - scores.max(axis=1, keepdims=True))
+        p = e / e.sum(axis=1, keepdims=True)
+        r = p - labels                                      # ∂L/∂scores
+        q = r @ W2.T                                        # ∂L/∂h
+        d = 1 - h * h
+        m = q * d                                           # ∂L/∂(x W1 + b1)
+        s = m @ W1.T
+        gs = s * (2 * np.float32(PENALTY) / n)              # now backwards through those lines
+        gm = gs @ W1
+        gW1 = gs.T @ m
+        gq = gm * d
+        gr = gq @ W2
+        gW2 = gq.T @ r
+        gscores = p * (gr - (p * gr).sum(axis=1, keepdims=True)) + r / n
+        gh = gscores @ W2.T - 2 * h * (gm * q)
+        ga = gh * d
+        return [gW1 + x.T @ ga, ga.sum(axis=0), gW2 + h.T @ gscores, gscores.sum(axis=0)]
+
+    return run
+
+
+def logistic_hessian(w, X, y):
+    def run():
+        p = 1 / (1 + np.exp(-(X @ w)))
+        return [X.T @ ((p * (1 - p))[:, None] * X)]
+
+    return run
+
+
+def elementwise_million(x):
+    def run():
+        t = np.tanh(x)
+        e = np.exp(-(x**2))
+        _ = np.sum(t * e)
+        return [e * (1 - t * t) - 2 * x * t * e]
+
+    return run
+
+
+def recurrent_500(W, U, b, xs):
+    def run():
+        h = np.zeros(32)
+        hs = [h]
+        for x in xs:
+            h = np.tanh(W @ h + U @ x + b)
+            hs.append(h)
+        _ = h @ h
+        g = 2 * h
+        gas = np.empty((len(xs), 32))
+        for t in range(len(xs) - 1, -1, -1):
+            h = hs[t + 1]
+            gas[t] = ga = g * (1 - h * h)
+            g = ga @ W
+        return [gas.T @ np.array(hs[:-1]), gas.T @ xs, gas.sum(axis=0)]
+
+    return run
+
+
+def rosenbrock_hvp(x, v):
+    def run():
+        a, b, va, vb = x[:-1], x[1:], v[:-1], v[1:]
+        mixed = -400 * a
+        product = np.zeros_like(x)
+        product[:-1] = (1200 * a * a - 400 * b + 2) * va + mixed * vb
+        product[1:] += 200 * vb + mixed * va
+        return [product]
+
+    return run
+
+
+def dense_jacobian(A, x):
+    def run():
+        y = np.tanh(A @ np.sin(x))
+        return [(1 - y * y)[:, None] * A * np.cos(x)]
+
+    return run

@@ -1,0 +1,130 @@
+"""The workloads in gradtape: tapes where a tape is what one would write, functions of functions elsewhere."""
+
+import gradtape as gt
+from workloads import CHAIN, PENALTY
+
+version = getattr(gt, "__version__", "this checkout")
+arrays = lambda result: [t.numpy() for t in result]
+
+
+def article_gradient(x, y):
+    x, y = gt.Variable(x), gt.Variable(y)
+
+    def run():
+        with gt.GradientTape() as tape:
+            f = 2 * x**3 + 11 * x + 5 * y**2 + 5
+        return tape.gradient(f, [x, y])
+
+    return run
+
+
+def article_second_order(x, y):
+    x, y = gt.Variable(x), gt.Variable(y)
+
+    def run():
+        with gt.GradientTape(persistent=True) as tape:
+            f = 2 * x**3 + 5 * y**2 + 11 * x * y + 5
+            fx = tape.gradient(f, x)
+            fy = tape.gradient(f, y)
+            fxx = tape.gradient(fx, x)
+            fyy = tape.gradient(fy, y)
+            fxy = tape.gradient(fx, y)
+            fyx = tape.gradient(fy, x)
+        return [fx, fy, fxx, fyy, fxy, fyx]
+
+    return run
+
+
+def sin_chain(x):
+    x = gt.Variable(x)
+
+    def run():
+        with gt.GradientTape() as tape:
+            y = x
+            for _ in range(CHAIN):
+                y = gt.sin(y)
+        return [tape.gradient(y, x)]
+
+    return run
+
+
+def loss(x, labels, W1, b1, W2, b2):
+    scores = gt.tanh(x @ W1 + b1) @ W2 + b2
+    return gt.sum(gt.nn.softmax_cross_entropy_with_logits(labels, scores))
+
+
+def mlp_gradient(x, labels, **weights):
+    weights = [gt.Variable(w) for w in weights.values()]
+    x, labels = gt.constant(x), gt.constant(labels)
+
+    def run():
+        with gt.GradientTape() as tape:
+            objective = loss(x, labels, *weights) / len(labels)
+        return tape.gradient(objective, weights)
+
+    return run
+
+
+def mlp_double_backprop(x, labels, **weights):
+    weights = [gt.Variable(w) for w in weights.values()]
+    x, labels = gt.constant(x), gt.constant(labels)
+
+    def run():
+        with gt.GradientTape() as outer:
+            with gt.GradientTape(watch_accessed_variables=False) as inner:
+                inner.watch(x)
+                total = loss(x, labels, *weights)
+            slope = inner.gradient(total, x)
+            objective = (total + PENALTY * gt.sum(slope * slope)) / len(labels)
+        return outer.gradient(objective, weights)
+
+    return run
+
+
+def logistic_hessian(w, X, y):
+    def f(w):
+        scores = X @ w
+        return gt.sum(gt.nn.softplus(scores) - y * scores)
+
+    hessian, w = gt.hessian(f), gt.constant(w)
+    return lambda: [hessian(w)]
+
+
+def elementwise_million(x):
+    x = gt.constant(x)
+
+    def run():
+        with gt.GradientTape() as tape:
+            tape.watch(x)
+            y = gt.sum(gt.tanh(x) * gt.exp(-(x**2)))
+        return [tape.gradient(y, x)]
+
+    return run
+
+
+def recurrent_500(W, U, b, xs):
+    W, U, b = gt.Variable(W), gt.Variable(U), gt.Variable(b)
+    steps = [gt.constant(x) for x in xs]
+
+    def run():
+        with gt.GradientTape() as tape:
+            h = gt.zeros(32)
+            for x in steps:
+                h = gt.tanh(W @ h + U @ x + b)
+            y = gt.sum(h * h)
+        return tape.gradient(y, [W, U, b])
+
+    return run
+
+
+def rosenbrock_hvp(x, v):
+    def f(x):
+        return gt.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    x, v = gt.constant(x), gt.constant(v)
+    return lambda: [gt.hvp(f, x, v)]
+
+
+def dense_jacobian(A, x):
+    jacobian, x = gt.jacobian(lambda x: gt.tanh(A @ gt.sin(x))), gt.constant(x)
+    return lambda: [jacobian(x)]

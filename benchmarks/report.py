@@ -1,0 +1,106 @@
+"""The figures as text: one table of medians and ratios, the targets, Markdown for a README."""
+
+from workloads import BY_NAME, SYSTEMS, WORKLOADS
+
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+IMPORT_TARGET = 0.060                                       # seconds above NumPy's own import
+OVERHEAD_TARGETS = {"gt.sin(T)": 0.4e-6, "T + T": 0.4e-6, "gt.add(T, T)": 0.4e-6, "np.sin(T)": 0.6e-6}
+MEMORY_TARGET = 1.2
+
+
+def seconds_text(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    scale, unit = next((u for u in UNITS if seconds >= u[0]), UNITS[-1])
+    return f"{seconds / scale:.3g} {unit}"
+
+
+def cell(seconds: dict, system: str) -> str:
+    """A system's time, and in brackets gradtape's as a multiple of it."""
+    if system not in seconds:
+        return "failed"
+    text = seconds_text(seconds[system])
+    if system == "gradtape" or "gradtape" not in seconds:
+        return text
+    return f"{text} ({ratio_text(seconds['gradtape'] / seconds[system])})"
+
+
+def ratio_text(ratio: float) -> str:
+    return f"{ratio:.3f}" if ratio < 0.095 else f"{ratio:.2f}" if ratio < 9.95 else f"{ratio:.0f}"
+
+
+def table(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def markdown(rows: list[list[str]]) -> str:
+    head, *body = rows
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body])
+
+
+def measured(results: dict) -> list[list[str]]:
+    """The rows of the main table: workloads, then the import."""
+    present = [s for s in SYSTEMS if results["versions"].get(s)]
+    absent = [s for s in SYSTEMS if s in results["versions"] and not results["versions"][s]]
+    head = ["median of one call"] + [SYSTEMS[s] for s in present] + [SYSTEMS[s] for s in absent]
+    rows = [head]
+    for workload in WORKLOADS:
+        if workload.name in results["seconds"]:
+            seconds = results["seconds"][workload.name]
+            rows.append([workload.title] + [cell(seconds, s) for s in present] + ["absent" for _ in absent])
+    if results.get("imports"):
+        row = [seconds_text(results["imports"].get(s)) for s in present] + ["absent" for _ in absent]
+        rows.append(["import (least)", *row])
+    return rows
+
+
+def judged(results: dict) -> list[dict]:
+    """Every target that this run can judge: what, figure, target, reached. Nothing here is written by hand."""
+    verdicts = []
+
+    def judge(what: str, figure: float | None, target: float, unit: str) -> None:
+        reached = figure is not None and figure <= target
+        verdicts.append({"what": what, "figure": figure, "target": target, "unit": unit, "reached": reached})
+
+    for name, seconds in results["seconds"].items():
+        for system, target in BY_NAME[name].targets.items():
+            if system in seconds:                           # a peer that is absent judges nothing
+                ratio = seconds["gradtape"] / seconds[system] if "gradtape" in seconds else None
+                judge(f"{BY_NAME[name].title}: of {SYSTEMS[system]}'s time", ratio, target, "×")
+    imports = results.get("imports") or {}
+    if "gradtape" in imports and "by_hand" in imports:
+        extra = imports["gradtape"] - imports["by_hand"]
+        judge("import gradtape: more than import numpy", 1e3 * extra, 1e3 * IMPORT_TARGET, "ms")
+    for label, target in OVERHEAD_TARGETS.items():
+        if label in results.get("overheads", {}):
+            judge(f"{label}, no tape: more than NumPy's", 1e6 * results["overheads"][label], 1e6 * target, "µs")
+    for case in results.get("memory", []):
+        judge(f"memory, {case['title']}: of what must be kept", case["peak"] / case["must_keep"], MEMORY_TARGET, "×")
+    return verdicts
+
+
+def targets(results: dict) -> str:
+    verdicts = judged(results)
+    if not verdicts:
+        return "no target can be judged from what was measured"
+    rows = [["target", "at most", "measured", ""]]
+    for v in verdicts:
+        mark = "reached" if v["reached"] else "MISSED"
+        figure = "failed" if v["figure"] is None else f"{v['figure']:.3g} {v['unit']}"
+        rows.append([v["what"], f"{v['target']:.3g} {v['unit']}", figure, mark])
+    reached = sum(v["reached"] for v in verdicts)
+    return f"{table(rows)}\n\n{reached} of {len(verdicts)} targets reached"
+
+
+def footprint(results: dict) -> str:
+    lines = []
+    if results.get("overheads"):
+        lines.append("An operation on Tensors of 10 numbers, no tape active, above NumPy's on the arrays:")
+        lines += [f"  {label:<14}{1e6 * extra:6.2f} µs" for label, extra in results["overheads"].items()]
+    if results.get("memory"):
+        lines.append("Peak memory of a gradient, in arrays of the input's size (what must be kept: see footprint.py):")
+        lines += [f"  {c['title']:<46}{c['peak']:6.1f}, must keep {c['must_keep']}" for c in results["memory"]]
+    return "\n".join(lines)

@@ -1,0 +1,164 @@
+"""What is measured: the inputs of each workload (the same numbers for every system) and the ratios to reach.
+
+How a system computes a workload is in peers/<system>.py, in the function of the workload's name: it takes the inputs,
+does once what a user would do once (make variables, compile), and returns a function of no arguments that does the
+work to be timed and returns the result, a list of arrays in the order stated here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Inputs = dict[str, np.ndarray | float]
+
+# The names under which systems are shown; the first is the one measured against the others.
+SYSTEMS = {
+    "gradtape": "gradtape",
+    "by_hand": "NumPy by hand",
+    "torch": "PyTorch",
+    "tensorflow": "TensorFlow",
+    "jax": "JAX jit",
+    "autograd": "autograd",
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    name: str
+    title: str
+    inputs: Callable[[], Inputs]
+    result: str                                             # what the list of arrays holds
+    rtol: float = 1e-9                                      # within which all systems must agree, of the largest entry
+    targets: dict[str, float] = field(default_factory=dict) # system -> at most this many times its time
+
+
+def article() -> Inputs:
+    return {"x": 5.0, "y": 2.0}
+
+
+def chain() -> Inputs:
+    return {"x": 0.5}
+
+
+def mlp() -> Inputs:
+    rng = np.random.default_rng(0)
+    return {
+        "W1": (rng.normal(size=(784, 128)) / 28).astype(np.float32),
+        "b1": np.zeros(128, np.float32),
+        "W2": (rng.normal(size=(128, 10)) / 11).astype(np.float32),
+        "b2": np.zeros(10, np.float32),
+        "x": rng.random((128, 784)).astype(np.float32),
+        "labels": np.eye(10, dtype=np.float32)[rng.integers(0, 10, 128)],
+    }
+
+
+def logistic() -> Inputs:
+    rng = np.random.default_rng(1)
+    return {
+        "w": 0.1 * rng.normal(size=200),
+        "X": rng.normal(size=(2000, 200)),
+        "y": rng.integers(0, 2, 2000).astype(float),
+    }
+
+
+def elementwise() -> Inputs:
+    return {"x": np.random.default_rng(2).normal(size=1_000_000)}
+
+
+def recurrent() -> Inputs:
+    rng = np.random.default_rng(3)
+    return {
+        "W": rng.normal(size=(32, 32)) / 6,
+        "U": rng.normal(size=(32, 32)) / 6,
+        "b": 0.1 * rng.normal(size=32),
+        "xs": rng.normal(size=(500, 32)),
+    }
+
+
+def rosenbrock() -> Inputs:
+    rng = np.random.default_rng(4)
+    return {"x": rng.normal(size=1000), "v": rng.normal(size=1000)}
+
+
+def dense_jacobian() -> Inputs:
+    rng = np.random.default_rng(5)
+    return {"A": rng.normal(size=(200, 200)) / 14, "x": rng.normal(size=200)}
+
+
+WORKLOADS = [
+    Workload(
+        "article_gradient",
+        "article: gradient of 2x³ + 11x + 5y² + 5",
+        article,
+        "∂f/∂x, ∂f/∂y",
+        targets={"torch": 0.35, "tensorflow": 0.04},
+    ),
+    Workload(
+        "article_second_order",
+        "article: second order, one tape, in its context",
+        article,
+        "both first and all four second derivatives of 2x³ + 5y² + 11xy + 5",
+        targets={"torch": 0.6, "tensorflow": 0.04},
+    ),
+    Workload(
+        "sin_chain",
+        "chain of 1000 sin on a scalar",
+        chain,
+        "the derivative",
+        targets={"torch": 0.35, "tensorflow": 0.04},
+    ),
+    Workload(
+        "mlp_gradient",
+        "MLP 784-128-10, batch 128, float32",
+        mlp,
+        "gradients of the mean cross entropy in W1, b1, W2, b2; tanh in between",
+        rtol=1e-4,
+        targets={"by_hand": 1.25, "torch": 1.1},
+    ),
+    Workload(
+        "mlp_double_backprop",
+        "the same with input gradient regularisation",
+        mlp,
+        "gradients of mean over i of Lᵢ + 0.1 |∂Lᵢ/∂xᵢ|²",
+        rtol=1e-4,
+        targets={"torch": 1.2},
+    ),
+    Workload(
+        "logistic_hessian",
+        "Hessian of logistic regression, 2000 × 200",
+        logistic,
+        "the Hessian of Σ softplus(Xw) - y Xw",
+        targets={"torch": 0.5},
+    ),
+    Workload(
+        "elementwise_million",
+        "Σ tanh(x) exp(-x²), a million doubles",
+        elementwise,
+        "the gradient",
+        targets={"by_hand": 1.15},
+    ),
+    Workload(
+        "recurrent_500",
+        "recurrent net, 500 steps of a 32-vector",
+        recurrent,
+        "gradients of |h₅₀₀|², h ← tanh(W h + U x_t + b), in W, U, b",
+        targets={"torch": 0.5},
+    ),
+    Workload(
+        "rosenbrock_hvp",
+        "Hessian-vector product, Rosenbrock n = 1000",
+        rosenbrock,
+        "H v",
+        targets={"autograd": 0.5},
+    ),
+    Workload(
+        "dense_jacobian",
+        "dense Jacobian of tanh(A sin x), 200 × 200",
+        dense_jacobian,
+        "the Jacobian",
+    ),
+]
+BY_NAME = {workload.name: workload for workload in WORKLOADS}
+PENALTY = 0.1           # of mlp_double_backprop
+CHAIN = 1000            # length of sin_chain

@@ -1,0 +1,347 @@
+"""Decompositions of matrices: Cholesky, QR, eigenvalues and singular values. Public in gradtape.linalg.
+
+Derivations: M. Giles, "Collected matrix derivative results" (2008); for complex matrices S. Walter, "Structured
+higher-order algorithmic differentiation in the forward and reverse mode" (2012). In comments and names `bar` is the
+conjugate of a rule's cotangent g, because the formulas in the literature are for <bar, d> = Re sum(conj(bar) d).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import linalg_kernels as kernels
+from ..errors import NoDerivativeError
+from ..primitive import Core, Elementwise, General, Zero, apply
+from ..tensor import Tensor, is_observed
+from .declare import is_complex, route, shape_of
+from .elementwise import real, where
+from .manipulation import concat
+from .matrices import (
+    adjoint,
+    conjugate,
+    get_diagonal,
+    hermitian_part,
+    matrices,
+    plus,
+    real_dtype,
+    skew_part,
+    solve_matrices,
+)
+from .products import column, matmul, row
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues, ascending, and eigenvectors, one in each column."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class QRResult(NamedTuple):
+    """Q with orthonormal columns and upper triangular R."""
+
+    Q: Any
+    R: Any
+
+
+class SVDResult(NamedTuple):
+    """U diag(S) Vh, with S descending."""
+
+    U: Any
+    S: Any
+    Vh: Any
+
+
+# -- Cholesky and QR ---------------------------------------------------------------------------------------------
+def _phi(x: Any) -> Any:
+    """The lower triangle with half of the diagonal."""
+    n = x.shape[-1]
+    return x * (np.tril(np.ones((n, n), real_dtype(x))) - 0.5 * np.eye(n, dtype=real_dtype(x)))
+
+
+def _cholesky_vjp(bar: Any, y: Any) -> Any:
+    yh = adjoint(y)
+    z = solve_matrices(yh, hermitian_part(_phi(yh @ bar)))
+    return conjugate(adjoint(solve_matrices(yh, adjoint(z))))
+
+
+def _cholesky_jvp(dx: Any, y: Any) -> Any:
+    z = solve_matrices(y, hermitian_part(dx))
+    return y @ _phi(adjoint(solve_matrices(y, adjoint(z))))
+
+
+_CHOLESKY = General(
+    "cholesky",
+    kernels.cholesky,
+    vjp=lambda g, y: _cholesky_vjp(conjugate(g), y),
+    jvp=lambda dx, y: _cholesky_jvp(dx, y),
+    batch=Core((2,)),
+)
+
+
+def cholesky(x: Any, /, *, upper: bool = False) -> Any:
+    """The lower triangular L with positive diagonal and L L^H = x (or the upper one, L^H).
+
+    x stands for its Hermitian part (x + x^H) / 2, so that its gradient is Hermitian. Raises LinAlgError unless that
+    is positive definite.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.cholesky(gt.asarray([[4.0, 0.0], [0.0, 9.0]])).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    y = apply(_CHOLESKY, matrices(x, "cholesky"))
+    return adjoint(y if isinstance(y, Tensor) else np.asarray(y)) if upper else y
+
+
+def _qr_jvp(dx: Any, y: Any) -> Any:
+    """With C = Q^H dX R^-1: dQ = Q (S - C) + dX R^-1, dR = (C - S) R, S the skew matrix with C's lower triangle."""
+    q, r = y
+    n = r.shape[-1]
+    dx_rinv = solve_matrices(r.mT, dx.mT).mT
+    c = adjoint(q) @ dx_rinv
+    dtype = real_dtype(c)
+    lower = c * np.tril(np.ones((n, n), dtype), -1)
+    s = lower - adjoint(lower)
+    if is_complex(c):
+        s = s + skew_part(c) * np.eye(n, dtype=dtype)
+    return q @ (s - c) + dx_rinv, (c - s) @ r
+
+
+_QR = General(
+    "qr", lambda x: tuple(np.linalg.qr(x)), jvp=lambda dx, y: _qr_jvp(dx, y), batch=Core((2,)), outputs=2
+)
+
+
+def _underivable(name: str) -> Any:
+    def rule(d: Any) -> Any:
+        raise NoDerivativeError(
+            f"{name} completes the basis in a way that has no derivative; ask for the reduced form instead"
+        )
+
+    return rule
+
+
+_QR_COMPLETE = General(
+    "qr_complete",
+    lambda x: tuple(np.linalg.qr(x, mode="complete")),
+    vjp=_underivable("linalg.qr(mode='complete')"),
+    jvp=_underivable("linalg.qr(mode='complete')"),
+    batch=Core((2,)),
+    outputs=2,
+)
+
+
+def qr(x: Any, /, *, mode: str = "reduced") -> Any:
+    """Q with orthonormal columns and upper triangular R with Q R = x, as (Q, R); mode "r" gives R alone.
+
+    Mode "complete" of a tall x has no derivative (NoDerivativeError if one is asked for). Derivatives need the
+    leading columns of x to be independent.
+    """
+    x = matrices(x, "qr", square=False)
+    m, n = shape_of(x)[-2:]
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"gradtape.linalg.qr: mode must be 'reduced', 'complete' or 'r', not {mode!r}")
+    if mode == "complete" and m > n:
+        return QRResult(*apply(_QR_COMPLETE, x))
+    if m >= n:
+        q, r = apply(_QR, x)
+    else:
+        q, r = apply(_QR, x[..., :m])
+        r = concat([r, matmul(adjoint(q), x[..., m:])], axis=-1)
+    return r if mode == "r" else QRResult(q, r)
+
+
+# -- eigenvalues and singular values -----------------------------------------------------------------------------
+# Where two eigenvalues coincide, the rotation of their vectors into each other is undetermined: a quotient n / 0. It
+# is taken as 0 where n is negligible and nothing else could depend on it, and as NaN otherwise, never as a number.
+_GAP_QUOTIENT = Elementwise(
+    "gap_quotient",
+    kernels.gap_quotient,
+    (
+        route(lambda g, gap: _gap_quotient(g, gap, g == 0)),
+        route(lambda g, gap, y: -_gap_quotient(g * y, gap, g * y == 0)),
+        None,
+    ),
+    arguments=("n", "gap", "negligible"),
+)
+_CLOSED_GAPS = Zero("closed_gaps", kernels.closed_gaps, ("w",), Core((1,)))
+_CLOSED_SUMS = Zero("closed_sums", kernels.closed_sums, ("s",), Core((1,)))
+_NEGLIGIBLE = Zero("negligible", kernels.negligible, ("n", "m", "lost"), Core((2, 2, 2)))
+
+
+def _gap_quotient(n: Any, gap: Any, negligible: Any) -> Any:
+    return apply(_GAP_QUOTIENT, n, gap, negligible)
+
+
+def _negligible(n: Any, m: Any, doubt: bool, lost: Any = None) -> Any:
+    """Which n are rounding beside m, and 0 / 0 a 0 for certain; `doubt`: there are cotangents of the values, too."""
+    k = n.shape[-1]
+    return apply(_NEGLIGIBLE, n, m, np.zeros((k, k), bool) if lost is None else lost, doubt=doubt)
+
+
+def _gaps(w: Any) -> Any:
+    """w_j - w_i off the diagonal, exactly 0 where that is rounding; 1 on the diagonal."""
+    gap = where(apply(_CLOSED_GAPS, w), 0.0, row(w) - column(w))
+    return gap + np.eye(w.shape[-1], dtype=w.dtype)
+
+
+def _off_diagonal(x: Any) -> Any:
+    n = x.shape[-1]
+    return x * (1 - np.eye(n, dtype=real_dtype(x)))
+
+
+def _eigh_vjp(gw: Any, gv: Any, w: Any, v: Any) -> Any:
+    """V (diag(gw) + skew(V^H bar) / gaps) V^H."""
+    inner = None
+    if gv is not None:
+        m = adjoint(v) @ conjugate(gv)
+        n = _off_diagonal(skew_part(m))
+        inner = v @ _gap_quotient(n, _gaps(w), _negligible(n, m, gw is not None))
+    if gw is not None:
+        inner = plus(inner, v * row(gw))
+    return conjugate(inner @ adjoint(v))
+
+
+def _eigh_jvp(dx: Any, w: Any, v: Any) -> Any:
+    m = adjoint(v) @ hermitian_part(dx) @ v
+    n = _off_diagonal(m)
+    return real(get_diagonal(m)), v @ _gap_quotient(n, _gaps(w), _negligible(n, m, False))
+
+
+_EIGH = General(
+    "eigh",
+    kernels.eigh,
+    vjp=lambda g, y: _eigh_vjp(*g, *y),
+    jvp=lambda dx, y: _eigh_jvp(dx, *y),
+    batch=Core((2,)),
+    outputs=2,
+)
+_EIGVALSH = Zero("eigvalsh", kernels.eigvalsh, ("x",), Core((2,)))
+
+
+def eigh(x: Any, /) -> EighResult:
+    """Eigenvalues, ascending, and eigenvectors (columns) of a Hermitian matrix, as (eigenvalues, eigenvectors).
+
+    x stands for its Hermitian part, so that its gradient is Hermitian. Where eigenvalues coincide, derivatives are
+    right for functions of the eigenvalues alone and of the eigenvectors alone; what the vectors cannot tell is NaN.
+    """
+    return EighResult(*apply(_EIGH, matrices(x, "eigh"), values_of="eigh"))
+
+
+def eigvalsh(x: Any, /) -> Any:
+    """Eigenvalues, ascending, of a Hermitian matrix; see eigh.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.eigvalsh(gt.asarray([[2.0, 0.0], [0.0, 1.0]])).tolist()
+    [1.0, 2.0]
+    """
+    x = matrices(x, "eigvalsh")
+    if isinstance(x, Tensor) and is_observed(x):
+        return apply(_EIGH, x, values_of="eigvalsh")[0]
+    return apply(_EIGVALSH, x)
+
+
+def _svd_frame(s: Any, complex: bool) -> tuple[Any, Any, Any, Any]:
+    """The gaps, the sums s_i + s_j, which of the sums are 0 (off the diagonal), and s, exactly 0 where that is
+    rounding."""
+    closed = apply(_CLOSED_SUMS, s)
+    clean = where(get_diagonal(closed), 0.0, s)
+    n = s.shape[-1]
+    eye = np.eye(n, dtype=bool)
+    total = where(closed, 0.0, row(s) + column(s))
+    if not complex:
+        total = where(eye, 1.0, total)
+    return _gaps(s), total, closed & ~eye, clean
+
+
+def _svd_vjp(gu: Any, gs: Any, gvh: Any, u: Any, s: Any, vh: Any) -> Any:
+    """U (diag(gs) + skew(Mu + Mv) / gaps + skew(Mu - Mv) / sums) V^H + the parts outside of U and V, where
+    Mu = U^H bar(U), Mv = V^H bar(V): with dP = U^H dA V the Hermitian part of dP rotates U and V alike, the skew
+    part rotates them oppositely."""
+    inner = outside = None
+    if gu is not None or gvh is not None:
+        mu = None if gu is None else adjoint(u) @ conjugate(gu)
+        mv = None if gvh is None else vh @ gvh.mT
+        gap, total, lost, clean = _svd_frame(s, is_complex(u))
+        x = plus(mu, mv)
+        y = x if mv is None else -mv if mu is None else mu - mv
+        nx, ny = _off_diagonal(skew_part(x)), skew_part(y)
+        inner = _gap_quotient(nx, gap, _negligible(nx, x, gs is not None, lost)) + _gap_quotient(
+            ny, total, _negligible(ny, y, gs is not None, lost)
+        )
+        if gu is not None and u.shape[-2] > s.shape[-1]:
+            rest = conjugate(gu) - u @ mu
+            outside = _gap_quotient(rest, row(clean), _faint(rest, gu)) @ vh
+        if gvh is not None and vh.shape[-1] > s.shape[-1]:
+            rest = conjugate(gvh) - adjoint(mv) @ vh
+            outside = plus(outside, u @ _gap_quotient(rest, column(clean), _faint(rest, gvh)))
+    left = None if inner is None else u @ inner
+    if gs is not None:
+        left = plus(left, u * row(gs))
+    return conjugate(plus(left @ vh, outside))
+
+
+def _svd_jvp(dx: Any, u: Any, s: Any, vh: Any) -> Any:
+    uh, v = adjoint(u), adjoint(vh)
+    dxv = dx @ v
+    p = uh @ dxv
+    h, k = _off_diagonal(hermitian_part(p)), skew_part(p)
+    gap, total, _, clean = _svd_frame(s, is_complex(u))
+    alike = _gap_quotient(h, gap, _negligible(h, p, False))
+    opposite = _gap_quotient(k, total, _negligible(k, p, False))
+    du, dvh = u @ (alike + opposite), adjoint(alike - opposite) @ vh
+    if u.shape[-2] > s.shape[-1]:
+        rest = dxv - u @ p
+        du = du + _gap_quotient(rest, row(clean), _faint(rest, dxv))
+    if vh.shape[-1] > s.shape[-1]:
+        uhdx = uh @ dx
+        rest = uhdx - p @ vh
+        dvh = dvh + _gap_quotient(rest, column(clean), _faint(rest, uhdx))
+    return du, real(get_diagonal(p)), dvh
+
+
+def _faint(x: Any, beside: Any) -> Any:
+    return apply(_FAINT, x, beside)
+
+
+_FAINT = Zero("faint", kernels.faint, ("x", "beside"), Core((2, 2)))
+_SVD = General(
+    "svd",
+    kernels.svd,
+    vjp=lambda g, y: _svd_vjp(*g, *y),
+    jvp=lambda dx, y: _svd_jvp(dx, *y),
+    batch=Core((2,)),
+    outputs=3,
+)
+_SVD_FULL = General(
+    "svd_full",
+    lambda x: tuple(np.linalg.svd(x)),
+    vjp=_underivable("linalg.svd(full_matrices=True)"),
+    jvp=_underivable("linalg.svd(full_matrices=True)"),
+    batch=Core((2,)),
+    outputs=3,
+)
+_SVDVALS = Zero("svdvals", kernels.svdvals, ("x",), Core((2,)))
+
+
+def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
+    """The singular value decomposition x = U diag(S) Vh, S descending, as (U, S, Vh).
+
+    With full_matrices U and Vh are square, which has no derivative unless x is square (NoDerivativeError if one is
+    asked for). Where singular values coincide: as for eigh.
+    """
+    x = matrices(x, "svd", square=False)
+    m, n = shape_of(x)[-2:]
+    if full_matrices and m != n:
+        return SVDResult(*apply(_SVD_FULL, x))
+    return SVDResult(*apply(_SVD, x, values_of="svd"))
+
+
+def svdvals(x: Any, /) -> Any:
+    """The singular values, descending."""
+    x = matrices(x, "svdvals", square=False)
+    if isinstance(x, Tensor) and is_observed(x):
+        return apply(_SVD, x, values_of="svdvals")[1]
+    return apply(_SVDVALS, x)

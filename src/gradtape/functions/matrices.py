@@ -1,0 +1,116 @@
+"""What the functions of linear algebra have in common: operands, adjoints, diagonals, systems of equations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays import linalg_kernels as kernels
+from ..primitive import Core, General, Linear, apply
+from .declare import dtype_of, is_complex, operand, shape_of
+from .elementwise import conj
+from .manipulation import astype, reshape
+from .products import column, matrix_transpose
+
+
+def matrices(x: Any, function: str, name: str = "x", square: bool = True) -> Any:
+    """A floating array of (square) matrices."""
+    x = operand(x, function, name)
+    shape = shape_of(x)
+    if len(shape) < 2 or (square and shape[-1] != shape[-2]):
+        raise ValueError(
+            f"gradtape.linalg.{function}: {name} must be a {'square ' if square else ''}matrix or a stack of them; "
+            f"its shape is {tuple(shape)}"
+        )
+    return floating(x)
+
+
+def floating(x: Any) -> Any:
+    """x as floating numbers."""
+    dtype = dtype_of(x)
+    return x if dtype.kind in "fc" else astype(x, np.float64)
+
+
+def conjugate(x: Any) -> Any:
+    """The complex conjugate; a real x itself, untouched."""
+    return conj(x) if is_complex(x) else x
+
+
+def adjoint(x: Any) -> Any:
+    """The conjugate transpose."""
+    return conj(x.mT) if is_complex(x) else x.mT
+
+
+def hermitian_part(x: Any) -> Any:
+    """(x + x^H) / 2."""
+    return 0.5 * (x + adjoint(x))
+
+
+def skew_part(x: Any) -> Any:
+    """(x - x^H) / 2."""
+    return 0.5 * (x - adjoint(x))
+
+
+def per_matrix(g: Any) -> Any:
+    """One number per matrix, shaped to multiply matrices."""
+    return column(column(g)) if g.shape else g
+
+
+def real_dtype(x: Any) -> Any:
+    """The dtype of x's real parts."""
+    return np.finfo(dtype_of(x)).dtype
+
+
+def plus(a: Any, b: Any) -> Any:
+    """The sum, where None is zero."""
+    return b if a is None else a if b is None else a + b
+
+
+# -- diagonals ---------------------------------------------------------------------------------------------------
+_DIAGONAL = Linear(
+    "diagonal",
+    kernels.diagonal,
+    lambda g, x, offset: apply(_ONTO_DIAGONAL, g, offset=offset, shape=tuple(x.shape[-2:])),
+    batch=Core((2,)),
+)
+_ONTO_DIAGONAL: Linear = Linear(
+    "onto_diagonal", kernels.onto_diagonal, lambda g, x, offset, shape: get_diagonal(g, offset), batch=Core((1,))
+)
+
+
+def get_diagonal(x: Any, offset: int = 0) -> Any:
+    """The diagonals of the last two axes."""
+    return apply(_DIAGONAL, x, offset=offset)
+
+
+# -- systems of equations ----------------------------------------------------------------------------------------
+def _solve_batch(size: int, values: list[Any], flags: list[bool]) -> Any:
+    """One factorisation for all examples where the matrix is not batched."""
+    (a, b), (fa, fb) = values, flags
+    if not fa and len(a.shape) == 2 and len(b.shape) == 3:
+        n, k = b.shape[1:]
+        rows = reshape(matrix_transpose(b), (size * k, n))
+        y = matrix_transpose(solve_matrices(a, matrix_transpose(rows)))
+        return matrix_transpose(reshape(y, (size, k, n)))
+    most = max(len(a.shape) - fa, len(b.shape) - fb)
+    a, b = [
+        reshape(v, (size, *(1,) * (most + 1 - len(v.shape)), *v.shape[1:])) if f else v
+        for v, f in ((a, fa), (b, fb))
+    ]
+    return solve_matrices(a, b)
+
+
+_SOLVE = General(
+    "solve",
+    np.linalg.solve,
+    ("a", "b"),
+    vjp=(lambda g, a, y: -(solve_matrices(a.mT, g) @ y.mT), lambda g, a: solve_matrices(a.mT, g)),
+    jvp=(lambda da, a, y: -solve_matrices(a, da @ y), lambda db, a: solve_matrices(a, db)),
+    batch=_solve_batch,
+)
+
+
+def solve_matrices(a: Any, b: Any) -> Any:
+    """a^-1 b for (stacks of) matrices."""
+    return apply(_SOLVE, a, b)

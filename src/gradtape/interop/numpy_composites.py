@@ -1,0 +1,226 @@
+"""Rules of NumPy's functions that are small programs: differences, interpolation, convolution, statistics of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce as fold
+from typing import Any
+
+import numpy as np
+
+import gradtape as gt
+
+from ..errors import NoRuleError
+from ..functions import special
+from .numpy_protocols import plain
+
+Rule = Callable[..., Any]
+
+
+def along(x: Any, axis: int, ndim: int) -> Any:
+    """A vector laid along one of ndim axes, to broadcast."""
+    return gt.reshape(x, tuple([-1 if i == axis % ndim else 1 for i in range(ndim)]))
+
+
+def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
+    """x with each of the slices taken along one axis."""
+    before = (slice(None),) * (axis % x.ndim)
+    return [x[(*before, s)] for s in slices]
+
+
+# -- differences and integrals --------------------------------------------------------------------------------------
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
+    """numpy.diff."""
+    a = gt.asarray(a)
+
+    def end(x: Any) -> list[Any]:
+        if x is np._NoValue:
+            return []
+        x, shape = gt.asarray(x), list(a.shape)
+        shape[axis] = 1
+        return [x if x.ndim else gt.broadcast_to(x, tuple(shape))]
+
+    parts = [*end(prepend), a, *end(append)]
+    y = gt.concat(parts, axis=axis) if len(parts) > 1 else a
+    for _ in range(n):
+        upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
+        y = upper != lower if y.dtype == bool else upper - lower
+    return y
+
+
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """numpy.ediff1d."""
+    ends = [gt.reshape(x, (-1,)) if x is not None else None for x in (to_begin, to_end)]
+    parts = [ends[0], diff(gt.reshape(ary, (-1,))), ends[1]]
+    return gt.concat([x for x in parts if x is not None], axis=0)
+
+
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """numpy.gradient, for equal spacing and one-sided differences of first order at the ends."""
+    f = gt.asarray(f)
+    axes = range(f.ndim) if axis is None else [a % f.ndim for a in np.atleast_1d(axis).tolist()]
+    steps = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs) or [1.0] * len(axes)
+    if edge_order != 1 or any(np.ndim(plain(h)) for h in steps):
+        raise NoRuleError("numpy.gradient has a rule in gradtape for equal spacing and edge_order=1 only")
+    parts = []
+    for a, h in zip(axes, steps, strict=True):
+        ends = [slice(1, 2), slice(0, 1), slice(2, None), slice(None, -2), slice(-1, None), slice(-2, -1)]
+        second, first, after, before, last, last_but_one = cut(f, a, *ends)
+        parts.append(gt.concat([(second - first) / h, (after - before) / (2.0 * h), (last - last_but_one) / h], axis=a))
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """numpy.trapezoid."""
+    y = gt.asarray(y)
+    if x is not None:
+        x = gt.asarray(x)
+        dx = diff(x, axis=axis) if x.ndim > 1 else along(diff(x), axis, y.ndim)
+    upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
+    return gt.sum(dx * (upper + lower) / 2.0, axis=axis)
+
+
+# -- functions by pieces, interpolation --------------------------------------------------------------------------------
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """numpy.interp: the line through the two nearest points; constant outside."""
+    if period is not None:
+        raise NoRuleError("numpy.interp with period= has no rule in gradtape; reduce x by % first")
+    x, xp, fp = gt.asarray(x), gt.asarray(xp), gt.asarray(fp)
+    low = gt.clip(gt.searchsorted(xp, x, side="right") - 1, 0, xp.size - 2)
+    at, start, step = xp[low], fp[low], xp[low + 1] - xp[low]
+    y = start + (x - at) / step * (fp[low + 1] - start)
+    y = gt.where(x < xp[0], fp[0] if left is None else left, y)
+    return gt.where(x > xp[-1], fp[-1] if right is None else right, y)
+
+
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """numpy.select."""
+    pairs = list(zip(condlist, choicelist, strict=True))
+    return fold(lambda rest, pair: gt.where(pair[0], pair[1], rest), reversed(pairs), default)
+
+
+def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
+    """numpy.choose."""
+    if mode != "raise":
+        raise NoRuleError(f"numpy.choose with mode={mode!r} has no rule in gradtape; clip the indices first")
+    parts = list(choices)
+    return fold(lambda rest, i: gt.where(gt.equal(a, i), parts[i], rest), range(1, len(parts)), parts[0])
+
+
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
+    """numpy.piecewise: each function is given only the elements where its condition holds."""
+    x = gt.asarray(x)
+    conditions = [gt.asarray(c) for c in (condlist if isinstance(condlist, list | tuple) else [condlist])]
+    if len(funclist) == len(conditions) + 1:
+        conditions.append(gt.logical_not(fold(gt.logical_or, conditions)))
+    y: Any = gt.zeros_like(x)
+    for condition, f in zip(conditions, funclist, strict=True):
+        y[condition] = f(x[condition], *args, **kw) if callable(f) else f
+    return y
+
+
+def apply_along_axis(func1d: Rule, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    """numpy.apply_along_axis: one call for each vector."""
+    arr = gt.moveaxis(arr, axis, -1)
+    rows = gt.reshape(arr, (-1, arr.shape[-1]))
+    results = [gt.asarray(func1d(row, *args, **kwargs)) for row in rows]
+    y = gt.reshape(gt.stack(results), (*arr.shape[:-1], *results[0].shape))
+    axis = axis % arr.ndim
+    inner = range(axis, axis + results[0].ndim)
+    return gt.moveaxis(y, tuple(range(arr.ndim - 1, y.ndim)), tuple(inner))
+
+
+# -- products ---------------------------------------------------------------------------------------------------------
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """numpy.convolve: all windows of the longer one times the shorter one."""
+    a, v = gt.asarray(a), gt.asarray(v)
+    if v.size > a.size:
+        a, v = v, a
+    n, m = a.size, v.size
+    windows = np.arange(n + m - 1)[:, None] + np.arange(m)
+    full = gt.pad(a, m - 1)[windows] @ gt.flip(v)
+    if mode == "valid":
+        return full[m - 1 : n]
+    return full if mode == "full" else full[(m - 1) // 2 : (m - 1) // 2 + n]
+
+
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """numpy.correlate."""
+    a, v = gt.asarray(a), gt.asarray(v)
+    if mode == "same" and v.size > a.size:
+        raise NoRuleError("numpy.correlate with mode='same' has a rule in gradtape where v is the shorter one only")
+    y = convolve(a, gt.conj(gt.flip(v)), mode)
+    if mode == "same" and v.size % 2 == 0:  # NumPy centres an even window one further
+        full = convolve(a, gt.conj(gt.flip(v)))
+        y = full[v.size // 2 : v.size // 2 + a.size]
+    return y
+
+
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None,
+    aweights: Any = None, *, dtype: Any = None,
+) -> Any:  # fmt: skip
+    """numpy.cov, without weights."""
+    if fweights is not None or aweights is not None:
+        raise NoRuleError("numpy.cov with weights has no rule in gradtape")
+
+    def rows(x: Any) -> Any:
+        x = gt.asarray(x, dtype=dtype)
+        x = gt.reshape(x, (1, -1)) if x.ndim < 2 else x
+        return x if rowvar or x.shape[0] == 1 else gt.matrix_transpose(x)
+
+    x = rows(m) if y is None else gt.concat([rows(m), rows(y)], axis=0)
+    x = x - gt.mean(x, axis=1, keepdims=True)
+    freedom = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
+    return gt.squeeze(x @ gt.conj(gt.matrix_transpose(x)) / float(freedom))
+
+
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """numpy.corrcoef."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if c.ndim == 0:
+        return c / c
+    scale = gt.sqrt(gt.real(gt.diag(c)))
+    return c / scale[:, None] / scale
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """numpy.vander."""
+    x = gt.asarray(x)
+    powers = np.arange(x.size if N is None else N)
+    return gt.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
+
+
+# -- rearranging ------------------------------------------------------------------------------------------------------
+def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    """numpy.rollaxis."""
+    n = len(a.shape)
+    axis, start = axis % n, start + n if start < 0 else start
+    return gt.moveaxis(a, axis, start - (axis < start))
+
+
+def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
+    """numpy.delete."""
+    arr = gt.asarray(arr)
+    if axis is None:
+        arr, axis = gt.reshape(arr, (-1,)), 0
+    kept = np.delete(np.arange(arr.shape[axis]), obj if isinstance(obj, slice) else plain(obj))
+    return gt.take(arr, kept, axis=axis)
+
+
+def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None) -> Any:
+    """numpy.logspace."""
+    y = gt.power(base, np.linspace(start, stop, num, endpoint))
+    return y if dtype is None else gt.astype(y, dtype)
+
+
+TABLE: dict[str, Rule] = {
+    function.__name__: function
+    for function in (
+        apply_along_axis, choose, convolve, corrcoef, correlate, cov, delete, diff, ediff1d, gradient, interp,
+        logspace, piecewise, rollaxis, select, trapezoid, vander,
+    )
+} | {
+    "i0": special.i0,
+    "polyval": lambda p, x: fold(lambda y, c: y * x + c, list(p), gt.zeros_like(gt.asarray(x))),
+}  # fmt: skip
