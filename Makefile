@@ -35,6 +35,10 @@ help:
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$*]"
 	@touch $@
 
+# Small matrices, and processes side by side: threads of the linear algebra would only wait for each other.
+test test-full: export OPENBLAS_NUM_THREADS := 1
+test test-full: export OMP_NUM_THREADS := 1
+
 demo: .venv/demo/.stamp
 	@.venv/demo/bin/python examples/demo.py --out $(OUT)
 

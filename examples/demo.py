@@ -1,7 +1,10 @@
 """What `make demo` shows: the article's two programs, a Hessian, and a network that resists perturbation."""
 
 import argparse
+import os
 import time
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")          # on small matrices more threads only wait for each other
 
 import numpy as np
 

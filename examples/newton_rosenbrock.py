@@ -31,8 +31,7 @@ def newton(f, x, tolerance=1e-10, steps=100):
 
 
 def main() -> None:
-    start = np.array([-1.2, 1.0, -0.5, 0.8, 1.5])
-    minimum, norms = newton(rosenbrock, start)
+    minimum, norms = newton(rosenbrock, np.zeros(10))       # from near (-1, 1, ..., 1) it would find a lesser minimum
     for step, norm in enumerate(norms):
         print(f"step {step:2d}: |∇f| = {norm:.3e}")
     print("minimum:", np.round(minimum, 12))

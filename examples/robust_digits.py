@@ -8,9 +8,12 @@ every pixel is moved by ±epsilon, in the direction in which the loss grows.
 """
 
 import argparse
+import os
 import pathlib
 from dataclasses import dataclass, field
 from itertools import pairwise
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")          # on small matrices more threads only wait for each other
 
 import numpy as np
 from sklearn.datasets import load_digits

@@ -268,7 +268,7 @@ ANTI[1, 2] = ANTI[2, 1] = -1
 trap("determinant of zero", "hessian", DET, [0.0] * 4, ANTI, atol=1e-12, **L)
 trap("determinant of rank 1", "hessian", DET, [1.0, 2.0, 2.0, 4.0], ANTI, atol=1e-9, **L)
 trap("log determinant of a negative one", "gradient", from_parts(lambda m: gt.linalg.slogdet(m)[1]), [0.0, 2.0, 4.0, 0.0],
-     [0.0, 0.25, 0.5, 0.0], atol=1e-12, **L)  # fmt: skip
+     [0.0, 0.5, 0.25, 0.0], atol=1e-12, **L)  # fmt: skip
 M0, M1 = np.array([[3.0, 1.0], [0.5, 2.0]]), np.array([[1.0, -1.0], [2.0, 0.5]])
 MI = np.linalg.inv(M0)
 B0 = np.array([1.0, -2.0])

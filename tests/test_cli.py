@@ -234,7 +234,7 @@ def test_a_hostile_expression_ends_soon(run, name):
     code, out, err = run(*HOSTILE[name])
     assert code in (0, 2) and len(out) + len(err) < 1_000_000
     assert code == 0 or "^" in err
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
 
 
 def test_nothing_is_evaluated(run, monkeypatch):

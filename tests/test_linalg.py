@@ -60,8 +60,9 @@ def test_det_of_graded_and_batched_matrices() -> None:
     a = np.diag([1e100, 1e-100, 1e-200, 0.0])
     np.testing.assert_allclose(np.diag(array(gt.grad(la.det)(a)))[3], 1e-200, rtol=1e-12)
     batch = np.stack([np.zeros((3, 3)), np.eye(3), np.ones((3, 3)), of_rank(3, 2)])
-    np.testing.assert_allclose(array(gt.grad(lambda x: gt.sum(la.det(x)))(batch)), [minors(x) for x in batch], atol=1e-9)
-    np.testing.assert_allclose(array(gt.vmap(gt.grad(la.det))(batch)), [minors(x) for x in batch], atol=1e-9)
+    want = [minors(x) for x in batch]
+    np.testing.assert_allclose(array(gt.grad(lambda x: gt.sum(la.det(x)))(batch)), want, atol=1e-9)
+    np.testing.assert_allclose(array(gt.vmap(gt.grad(la.det))(batch)), want, atol=1e-9)
 
 
 def test_det_derivatives_of_larger_matrices() -> None:
@@ -98,8 +99,9 @@ def along(f: object, a: np.ndarray, b: np.ndarray) -> float:
 def test_eigenvalues_that_coincide(q: np.ndarray) -> None:
     a = q @ np.diag([2.0, 2, 2]) @ q.T
     for values in (la.eigvalsh, lambda x: la.eigh(x).eigenvalues):
-        np.testing.assert_allclose(array(gt.grad(lambda x: gt.sum(values(x) ** 3))(a)), 12 * np.eye(3), atol=1e-13)
-        np.testing.assert_allclose(float(gt.jvp(lambda x: gt.sum(values(x) ** 3), (a,), (B,))[1]), 36, atol=1e-12)
+        f = lambda x, values=values: gt.sum(values(x) ** 3)
+        np.testing.assert_allclose(array(gt.grad(f)(a)), 12 * np.eye(3), atol=1e-13)
+        np.testing.assert_allclose(float(gt.jvp(f, (a,), (B,))[1]), 36, atol=1e-12)
 
 
 @pytest.mark.parametrize("q", [np.eye(3), Q], ids=["diagonal", "rotated"])

@@ -93,6 +93,9 @@ def test_piecewise_constant_ufuncs_of_two(name):
 
 def test_ufuncs_of_several_outputs():
     check(np.modf, X + 1.0)
+    assert [float(part) for part in np.modf(gt.asarray(-np.inf))] == [0.0, -np.inf]
+    check(lambda x: np.ldexp(x, [1, 2, -1]), X)
+    assert np.ldexp(gt.asarray(np.float32(3)), 2).dtype == np.float32
     check(lambda x: np.divmod(x, 0.23), X)
     np.testing.assert_array_equal(np.bitwise_and(gt.asarray([6, 3]), 2).numpy(), [2, 2])
 
@@ -415,6 +418,12 @@ def test_functions_that_write_elsewhere_leave_the_tensor_alone():
     assert x.tolist() == V.tolist()
 
 
+def test_like():
+    check(lambda x: np.asarray([x[0], 2.0 * x[1]], like=x) if isinstance(x, Tensor) else np.array([x[0], 2 * x[1]]), X)
+    with recorded(X) as x:
+        assert isinstance(np.zeros(3, like=x), Tensor) and isinstance(np.full((2,), x[0, 0], like=x), Tensor)
+
+
 def test_a_function_without_a_rule():
     x = gt.asarray(X)
     np.testing.assert_array_equal(np.unwrap(x), np.unwrap(X))  # nobody differentiates
@@ -432,8 +441,12 @@ def test_a_function_without_a_rule():
 
 
 @pytest.mark.parametrize(
-    "f", [np.unique, np.histogram, lambda x: np.partition(x, 1), np.linalg.cond, lambda x: np.bincount([0, 1, 1], weights=x[0])]
-)
+    "f",
+    [
+        np.unique, np.histogram, lambda x: np.partition(x, 1), np.linalg.cond,
+        lambda x: np.bincount([0, 1, 1], weights=x[0]),
+    ],
+)  # fmt: skip
 def test_values_that_could_carry_a_gradient_are_not_given_away(f):
     f(gt.asarray(X))
     with recorded(X) as x, pytest.raises(gt.NoRuleError):

@@ -200,6 +200,29 @@ def test_jacobian_of_empty_arrays(mode: str) -> None:
     assert gt.jacobian(lambda x: x[:0], mode=mode)(X).shape == (0, 3)
 
 
+@pytest.mark.parametrize("f", [
+    lambda z: z**2 * (1 + 2j), lambda z: gt.real(z * gt.conj(z)), lambda z: gt.conj(z), gt.abs, lambda z: gt.stack([z * 1j, z]),
+])  # fmt: skip
+def test_jacobian_of_complex_numbers_is_the_same_in_every_mode(f: Any) -> None:
+    z = X + 1j * V
+    tape_says = [gt.grad(lambda z, i=i: gt.reshape(f(z), (-1,))[i])(z).numpy() for i in range(f(z).size)]
+    want = np.reshape(tape_says, (*f(z).shape, 3))
+    for mode in MODES:
+        for batch_size in (None, 2):
+            same(gt.jacobian(f, mode=mode, batch_size=batch_size)(z), want)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_jacobian_of_mixed_dtypes(mode: str) -> None:
+    """A block has the dtype of the argument, in every mode."""
+    f = lambda x, z, s: gt.exp(1j * x[0]) * z * s
+    blocks = gt.jacobian(f, argnums=(0, 1, 2), mode=mode)(X, X + 1j, np.float32(2.0))
+    assert [b.dtype for b in blocks] == [np.float64, np.complex128, np.float32]
+    e = np.exp(1j * X[0])
+    same(blocks[0][:, 0], (1j * e * (X + 1j) * 2).real), same(blocks[1], np.diag(np.full(3, np.conj(2 * e))))
+    same(blocks[2], (e * (X + 1j)).real.astype(np.float32), 1e-6)
+
+
 def test_jacobian_runs_the_function_a_bounded_number_of_times() -> None:
     """No loop over rows or columns."""
     calls = []

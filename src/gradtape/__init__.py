@@ -14,13 +14,16 @@ gradtape.tf, TensorFlow's names (imported on demand).
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
+from . import linalg as linalg
+from . import nn as nn
+from . import special as special
 from .derivatives.custom import custom
-from .derivatives.custom_gradient import custom_gradient, recompute_grad
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
 from .derivatives.forward import jvp, linearize
 from .derivatives.nth import derivative
 from .derivatives.reverse import grad, value_and_grad, vjp
 from .derivatives.vectorize import vmap
+from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .errors import (
     GradtapeError,
     LostGradientError,
@@ -30,8 +33,6 @@ from .errors import (
 )
 from .forward import ForwardAccumulator
 from .functions import install as _install
-from .functions import nn as nn
-from .functions import special as special
 from .functions.creation import *
 from .functions.cumulative import *
 from .functions.elementwise import *
@@ -41,10 +42,12 @@ from .functions.products import *
 from .functions.rearranging import *
 from .functions.reductions import *
 from .functions.sorting import *
+from .interop.numpy_protocols import install as _install_protocols
 from .tape import GradientTape, UnconnectedGradients
 from .tensor import Tensor, Variable
 
 _install()
+_install_protocols()
 
 #: Modules that are imported when they are first used.
 _ON_DEMAND = frozenset({"tf", "testing"})

@@ -17,7 +17,7 @@ from .tape import GradientTape
 from .tensor import Tensor, tensor
 
 #: What bounds the time of a request: numbers printed, numbers computed, and derivatives taken of recorded operations.
-MAX_ORDER, MAX_ENTRIES, MAX_WORK, MAX_SWEPT = 20, 10_000, 20_000_000, 500_000
+MAX_ORDER, MAX_ENTRIES, MAX_WORK, MAX_SWEPT = 20, 10_000, 20_000_000, 150_000
 
 EPILOG = """\
 examples:

@@ -15,8 +15,11 @@ from typing import Any, Protocol
 class Observer(Protocol):
     """Whoever watches operations: `slots` holds the keys it tracks, `level` how deep it was opened."""
 
-    slots: dict[int, Any]
     level: int
+
+    @property
+    def slots(self) -> dict[int, Any]:
+        """Key -> what is kept of the value."""
 
 
 ACTIVE: ContextVar[tuple[Any, ...]] = ContextVar("gradtape_active", default=())

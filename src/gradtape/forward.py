@@ -29,7 +29,7 @@ class Tangents(dict[int, Any]):
 
     __slots__ = ("level", "fallible", "virtual", "parts")
     wants_everything = True  # of a record: a pushforward may need other arguments than a pullback
-    __eq__ = object.__eq__  # type: ignore[assignment]
+    __eq__ = object.__eq__
     __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __init__(self) -> None:

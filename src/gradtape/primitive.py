@@ -112,6 +112,9 @@ class Elementwise(Primitive):
     """
 
     __slots__ = ("slopes", "names", "singular", "pulls", "raw_pulls", "lifts")
+    pulls: Any
+    raw_pulls: Any
+    lifts: Any
 
     def __init__(
         self,
@@ -229,23 +232,24 @@ class General(Primitive):
         joint_jvp: Callable[..., Any] | None = None,
     ):
         self.joint_vjp, self.joint_jvp = joint_vjp, joint_jvp
-        as_rules = lambda rules: tuple(
-            None if r is None else r if isinstance(r, Rule) else Rule(r, skip=1)
-            for r in (rules if isinstance(rules, tuple | list) else (rules,))
-        )
-        self.vjps, self.jvps = as_rules(vjp), as_rules(jvp)
-        count = max(len(self.vjps), len(self.jvps))
-        self.vjps += (None,) * (count - len(self.vjps))
-        self.jvps += (None,) * (count - len(self.jvps))
-        known = {*arguments, "y"}
-        saves = [
-            [n for n in (v or j).names if n in known] if (v or j) else []
-            for v, j in zip(self.vjps, self.jvps, strict=True)
-        ]
+        vjps, jvps = as_rules(vjp), as_rules(jvp)
+        count = max(len(vjps), len(jvps))
+        self.vjps = (*vjps, *[None] * (count - len(vjps)))
+        self.jvps = (*jvps, *[None] * (count - len(jvps)))
+        known = [*arguments, "y"]
         if joint_vjp is not None or joint_jvp is not None:
             saves = [known] * len(arguments)
+        else:
+            rules = [v or j for v, j in zip(self.vjps, self.jvps, strict=True)]
+            saves = [[name for name in rule.names if name in known] if rule else [] for rule in rules]
         super().__init__(name, kernel, arguments, batch, saves, register)
         self.outputs, self.fallible = outputs, True
+
+
+def as_rules(rules: Any) -> tuple[Rule | None, ...]:
+    """Rules of one argument or of several, as Rules that are given g (or dx) first."""
+    several = rules if isinstance(rules, tuple | list) else (rules,)
+    return tuple([r if r is None or isinstance(r, Rule) else Rule(r, skip=1) for r in several])
 
 
 class Core(NamedTuple):

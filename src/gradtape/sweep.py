@@ -197,16 +197,14 @@ def pull_general(
             if total is None:
                 total = np.zeros(spec.shape, spec.dtype)
             elif type(total) is not ndarray or not add_into_is_safe(cotangents, k):
-                total = np.array(total)
+                total = np.array(total.dense() if total.__class__ is OuterSum else total)
             primitive.accumulate(total, g, *saved[1:], **parameters)
             cotangents[k] = total
             continue
         part = None
-        if raw and type(primitive) is Linear and primitive.overwrite is not None and type(g) is ndarray:
-            # An update of a few elements costs no copy of the rest. References: the caller's g, this one, and
-            # getrefcount's argument.
-            if g.base is None and g.flags.writeable and getrefcount(g) <= 3:
-                part = primitive.overwrite(g, i, *saved, **parameters)
+        if raw and type(primitive) is Linear and primitive.overwrite is not None and is_held_once(g):
+            # An update of a few elements costs no copy of the rest.
+            part = primitive.overwrite(g, i, *saved, **parameters)
         if part is None:
             part = pull(primitive, g, i, specs, saved, y, parameters)
         if part is None:
@@ -219,6 +217,12 @@ def pull_general(
             cotangents[k] = add_into(total, part)
         else:
             cotangents[k] = total + part
+
+
+def is_held_once(g: Any) -> bool:
+    """Whether the cotangent that pull_back hands to pull_general is an array of the sweep's alone."""
+    # pull_back's name for it, pull_general's, this one, and getrefcount's argument
+    return type(g) is ndarray and g.base is None and g.flags.writeable and getrefcount(g) <= 4
 
 
 def add_into_is_safe(cotangents: dict[int, Any], key: int) -> bool:

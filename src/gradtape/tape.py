@@ -248,13 +248,14 @@ class GradientTape:
                 return NotImplemented
             keys.append(leaf._key)
         data = target._data
+        seed: Any
         if data.__class__ is float64:
             seed = ONE
         elif data.dtype.kind != "f":
             return NotImplemented
         else:
             seed = data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype)
-        results = []
+        results: list[Any] = []
         for g in self._sweep(trace, {target._key: seed}, keys):
             if g is None:
                 results.append(None)
@@ -434,7 +435,8 @@ class GradientTape:
         return other
 
     def __deepcopy__(self, memo: dict[int, Any]) -> GradientTape:
-        return self.__reduce__()[0](*self.__reduce__()[1])
+        make, arguments = self.__reduce__()
+        return make(*arguments)  # type: ignore[no-any-return]
 
     def __reduce__(self) -> Any:
         if self._trace is not None:

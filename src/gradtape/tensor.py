@@ -331,7 +331,7 @@ def tensor(data: Any) -> Tensor:
     handle = new(VirtualTensor if isinstance(data, Virtual) else Tensor)
     handle._data = data
     handle._key = 0
-    return handle  # type: ignore[no-any-return]
+    return handle
 
 
 def tracked(data: Any, key: int) -> Tensor:
@@ -339,7 +339,7 @@ def tracked(data: Any, key: int) -> Tensor:
     handle = new(VirtualTensor if isinstance(data, Virtual) else Tensor)
     handle._data = data
     handle._key = key
-    return handle  # type: ignore[no-any-return]
+    return handle
 
 
 def touch(variable: Variable) -> None:

@@ -50,7 +50,8 @@ for subscripts, *shapes in [
            numpy=lambda *x, s=subscripts: np.einsum(s, *x), label=subscripts)  # fmt: skip
 sample("einsum", lambda a, b: gt.einsum(a, [0, 1], b, [1, 2], [2, 0]), real(2, 3), real(3, 2),
        numpy=lambda a, b: (a @ b).T, label="lists")  # fmt: skip
-sample("einsum", lambda a, b: gt.einsum("ij,jk", a, b), complex_(2, 3), complex_(3, 2), numpy=np.matmul, label="complex")
+sample("einsum", lambda a, b: gt.einsum("ij,jk", a, b), complex_(2, 3), complex_(3, 2), numpy=np.matmul,
+       label="complex")  # fmt: skip
 for axes in (0, 1, 2, ([1, 0], [0, 1]), (-1, 0)):
     sample("einsum", lambda a, b, n=axes: gt.tensordot(a, b, axes=n), real(3, 3), real(3, 3),
            numpy=lambda a, b, n=axes: np.tensordot(a, b, n), label=f"tensordot {axes}")  # fmt: skip

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..context import active
-from ..errors import GradtapeError
 from ..functions.creation import asarray
 from ..nest import Structure, flatten
 from ..primitive import Linear, apply
@@ -115,4 +114,4 @@ def check_callable(f: Any, function: str) -> None:
         raise TypeError(f"gradtape.{function}: f must be a function, not a {type(f).__name__}")
 
 
-__all__ = ["GradtapeError", "Selected", "as_output", "check_callable", "differentiable", "named", "same", "zeros_like"]
+__all__ = ["Selected", "as_output", "asarray", "check_callable", "differentiable", "named", "same", "zeros_like"]

@@ -78,7 +78,7 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
         else:
             raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
 
-    def pull(cotangents: Sequence[Any]) -> list[Any]:
+    def pull_again(cotangents: Sequence[Any]) -> list[Any]:
         return body(leaves)[1](cotangents)
 
     for variable in variables:
@@ -86,8 +86,8 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
     watching = tuple([o for o in observers if o.level >= level])
     for observer in watching:
         observer.virtual = True
-    record(watching, handles, [*leaves, *variables], pull, name)
-    return handles, pull, variables
+    record(watching, handles, [*leaves, *variables], pull_again, name)
+    return handles, pull_again, variables
 
 
 def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any], pull: Pull, name: str) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..context import active, new_level, observed_by
+from ..functions.elementwise import complex as complex_of
 from ..functions.elementwise import conj, real
-from ..functions.manipulation import reshape
+from ..functions.manipulation import astype, reshape
 from ..nest import Structure, flatten
 from ..sweep import Trace, run
 from ..tensor import Tensor, tensor
@@ -37,14 +38,17 @@ def joined(parts: list[Any]) -> Any:
     return concat(parts, axis=0)
 
 
-def unit_vectors(leaves: list[Tensor], start: int, stop: int, level: int) -> list[Tensor]:
-    """Rows start..stop of the identity on all leaves taken as one long vector, as a batch for each leaf."""
+def unit_vectors(leaves: list[Tensor], start: int, stop: int, level: int, unit: complex = 1) -> list[Tensor]:
+    """Rows start..stop of the identity on all leaves taken as one long vector, as a batch for each leaf.
+
+    With the imaginary `unit`, that times the identity on complex leaves, and zeros on real ones.
+    """
     seeds, offset = [], 0
     for leaf in leaves:
         rows = np.zeros((stop - start, leaf.size), leaf.dtype)
         first, last = max(start, offset), min(stop, offset + leaf.size)
-        if first < last:
-            rows[np.arange(first - start, last - start), np.arange(first - offset, last - offset)] = 1
+        if first < last and (unit == 1 or leaf.dtype.kind == "c"):
+            rows[np.arange(first - start, last - start), np.arange(first - offset, last - offset)] = unit
         seeds.append(tensor(Batched(tensor(rows.reshape(stop - start, *leaf.shape)), level)))
         offset += leaf.size
     return seeds
@@ -79,18 +83,29 @@ def forward_columns(
     inputs = selected.leaves
     _, flat = flatten(tuple(inputs))
     total = sum([x.size for x in inputs])
+    units = (1, 1j) if any([x.dtype.kind == "c" for x in inputs]) else (1,)
     columns: list[list[Any]] = []
     values: list[Any] = []
     structure = None
     for start, stop in chunks(total, batch_size, "jacobian"):
-        with new_level() as level:
-            directions: list[Any] = list(unit_vectors(inputs, start, stop, level))
-            out, tangent = pushed(lambda *xs: selected.call(f, xs, kwargs), inputs, directions, flat)
-            values, structure = flatten(out)
-            tangents, _ = flatten(tangent)
-        columns.append([unbatched(t, level, stop - start) for t in tangents])
+        along = []
+        for unit in units:
+            with new_level() as level:
+                directions: list[Any] = list(unit_vectors(inputs, start, stop, level, unit))
+                out, tangent = pushed(lambda *xs: selected.call(f, xs, kwargs), inputs, directions, flat)
+                values, structure = flatten(out)
+                tangents, _ = flatten(tangent)
+            along.append([real(unbatched(t, level, stop - start)) for t in tangents])
+        columns.append(along[0] if len(units) == 1 else [complex_of(a, b) for a, b in zip(*along, strict=True)])
     assert structure is not None
     return [asarray(v) for v in values], structure, [joined(list(parts)) for parts in zip(*columns, strict=True)]
+
+
+def fitted_block(part: Any, y: Tensor, x: Tensor) -> Any:
+    """The block (*y.shape, *x.shape) of a Jacobian by columns, of x's dtype as by rows."""
+    if part.dtype != x.dtype:
+        part = astype(part if x.dtype.kind == "c" else real(part), x.dtype)
+    return reshape(part, (*y.shape, *x.shape))
 
 
 def split_rows(rows: Any, outputs: list[Tensor], x: Tensor) -> list[Any]:
@@ -118,6 +133,7 @@ def jacobian(
 ) -> Any:
     """The function that gives f's Jacobian: for each output, for each differentiated argument, output.shape + x.shape.
 
+    Row k is what `grad` gives for the k-th element, also for complex numbers: derivatives of its real part.
     `mode`: "forward", "reverse", or "auto" (forward where inputs have fewer elements than outputs);
     `batch_size`: at most so many rows or columns at once, to bound memory. Raises TypeError for integer arguments.
 
@@ -155,7 +171,7 @@ def jacobian(
             blocks, start = [], 0
             for x in inputs:
                 part = last if len(inputs) == 1 else last[..., start : start + x.size]
-                blocks.append(reshape(part, (*y.shape, *x.shape)))
+                blocks.append(fitted_block(part, y, x))
                 start += x.size
             result.append(selected.pack(blocks))
         return structure.unflatten(result)
@@ -268,4 +284,4 @@ def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256
     return reshape(joined(parts), point.shape)  # type: ignore[no-any-return]
 
 
-__all__ = ["hessian", "hessian_diagonal", "hvp", "jacobian", "real"]
+__all__ = ["hessian", "hessian_diagonal", "hvp", "jacobian"]

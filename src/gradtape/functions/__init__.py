@@ -2,16 +2,16 @@
 
 
 def install() -> None:
-    """Give Tensor its operators, methods, indexing and NumPy's protocols."""
+    """Give Tensor its operators, methods and indexing."""
     from . import operators
 
     operators.install()
     from . import products
 
     products.install()
+    from . import indexing
+
+    indexing.install()
     from . import methods
 
     methods.install()
-    from ..interop import numpy_protocols
-
-    numpy_protocols.install()

@@ -113,7 +113,7 @@ def piecewise_constant(name: str, arguments: int = 1, kernel: Function | None = 
 
 def _public(primitive: Any, doc: str) -> Function:
     make = hotpath.unary if len(primitive.arguments) == 1 else hotpath.binary
-    return finish(make(primitive, _slow(primitive)), primitive.name, doc + DETAILS)  # type: ignore[operator]
+    return finish(make(primitive, _slow(primitive)), primitive.name, doc + DETAILS)
 
 
 def bilinear_function(primitive: Bilinear, slow: Function, name: str, doc: str, unless: str = "") -> Function:

@@ -11,7 +11,7 @@ from ..arrays import special_kernels as kernels
 from ..primitive import Core, Elementwise, General, Zero, apply, scale
 from . import special
 from .declare import dtype_of, elementwise, operand, route, shape_of
-from .elementwise import abs, logistic, tanh, where
+from .elementwise import abs, logistic, select, tanh, where
 from .manipulation import astype
 from .products import column
 from .reductions import sum
@@ -27,11 +27,11 @@ def activation(name: str, *slopes: Any, kernel: Any, singular: bool = False, doc
 
 # -- rectifiers: they route the gradient, they do not multiply it by a mask -------------------------------------------
 relu = activation(
-    "relu", route(lambda g, y: where(y > 0, g, 0)), kernel=kernels.relu, doc="max(x, 0); the slope at 0 is 0."
+    "relu", route(lambda g, y: select(g, y > 0)), kernel=kernels.relu, doc="max(x, 0); the slope at 0 is 0."
 )
 relu6 = activation(
     "relu6",
-    route(lambda g, y: where((y > 0) & (y < 6), g, 0)),
+    route(lambda g, y: select(g, (y > 0) & (y < 6))),
     kernel=kernels.relu6,
     doc="x limited to the interval [0, 6]; the slope at both ends is 0.",
 )

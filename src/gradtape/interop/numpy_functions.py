@@ -38,9 +38,9 @@ SAME = """
     vsplit unstack
 """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
-rules(np, {name: getattr(gt, name) for name in SAME.split() if hasattr(gt, name)})
+rules(np, {name: getattr(gt, name) for name in SAME.split()})
 rules(np, TABLE)
-rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split() if hasattr(linalg, name)})
+rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split()})
 
 
 # -- reductions ----------------------------------------------------------------------------------------------------
@@ -385,6 +385,17 @@ def _linspace(
 
 rules(np, {
     "zeros_like": like(0), "ones_like": like(1), "empty_like": like(0), "full_like": _full_like, "linspace": _linspace,
+})  # fmt: skip
+
+
+# `like=x` comes here, too: numpy.asarray([x0, x1], like=x0) is a Tensor.
+rules(np, {
+    "array": lambda object, dtype=None, **_: gt.asarray(object, dtype=dtype, copy=True),
+    "asarray": lambda a, dtype=None, **_: gt.asarray(a, dtype=dtype),
+    "zeros": lambda shape, dtype=None, **_: gt.zeros(shape, dtype=dtype),
+    "ones": lambda shape, dtype=None, **_: gt.ones(shape, dtype=dtype),
+    "empty": lambda shape, dtype=None, **_: gt.zeros(shape, dtype=dtype),
+    "full": lambda shape, fill_value, dtype=None, **_: gt.broadcast_to(gt.asarray(fill_value, dtype=dtype), shape),
 })  # fmt: skip
 
 

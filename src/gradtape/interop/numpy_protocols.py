@@ -50,8 +50,8 @@ def install() -> None:
             if function is not None:
                 UFUNCS[ufunc] = function
     UFUNCS[np.divmod] = lambda a, b: (a // b, a % b)
-    UFUNCS[np.modf] = lambda x: (x - gt.trunc(x), gt.trunc(x))
-    UFUNCS[np.ldexp] = lambda x, exponent: x * gt.exp2(gt.astype(exponent, np.float64))
+    UFUNCS[np.modf] = lambda x: (fraction(gt.where(gt.isinf(x), 0.0, x)), gt.trunc(x))
+    UFUNCS[np.ldexp] = lambda x, n: x * gt.exp2(gt.astype(n, gt.asarray(x).dtype))
     Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
     Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
 
@@ -100,6 +100,11 @@ def into(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any)
     if is_followed((arguments, keywords)):
         raise lost(f"writing into a plain array by {name} (out=)", WITHOUT_OUT)
     return function(*plain(arguments), out=out, **plain(keywords))
+
+
+def fraction(x: Any) -> Any:
+    """What x is beyond its integer part."""
+    return x - gt.trunc(x)
 
 
 # -- Tensors among arguments --------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..functions import creation, manipulation
+import gradtape as gt
+
 from ..functions import elementwise as e
 from ..functions.indexing import nonzero, take
 from ..functions.products import einsum as _einsum
@@ -24,34 +25,34 @@ newaxis = None
 # -- making ---------------------------------------------------------------------------------------------------------
 def zeros(shape: Any, dtype: Any = float32, name: Any = None) -> Tensor:
     """Zeros, float32 by default."""
-    return constants_made(creation.zeros(as_shape(shape), dtype=dtype))
+    return constants_made(gt.zeros(as_shape(shape), dtype=dtype))
 
 
 def ones(shape: Any, dtype: Any = float32, name: Any = None) -> Tensor:
     """Ones, float32 by default."""
-    return constants_made(creation.ones(as_shape(shape), dtype=dtype))
+    return constants_made(gt.ones(as_shape(shape), dtype=dtype))
 
 
 def fill(dims: Any, value: Any, name: Any = None) -> Tensor:
     """The value in every element."""
-    return manipulation.broadcast_to(convert_to_tensor(value), as_shape(dims))
+    return gt.broadcast_to(convert_to_tensor(value), as_shape(dims))
 
 
 def zeros_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     """Zeros of the shape and dtype of input."""
-    return creation.zeros_like(convert_to_tensor(input), dtype=dtype)
+    return gt.zeros_like(convert_to_tensor(input), dtype=dtype)
 
 
 def ones_like(input: Any, dtype: Any = None, name: Any = None) -> Any:
     """Ones of the shape and dtype of input."""
-    return creation.ones_like(convert_to_tensor(input), dtype=dtype)
+    return gt.ones_like(convert_to_tensor(input), dtype=dtype)
 
 
 def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = float32, name: Any = None) -> Any:
     """The identity matrix, or a batch of them."""
     columns = None if num_columns is None else int(to_array(num_columns))
-    x = creation.eye(int(to_array(num_rows)), columns, dtype=dtype)
-    return x if batch_shape is None else manipulation.broadcast_to(x, (*as_shape(batch_shape), *x.shape))
+    x = gt.eye(int(to_array(num_rows)), columns, dtype=dtype)
+    return x if batch_shape is None else gt.broadcast_to(x, (*as_shape(batch_shape), *x.shape))
 
 
 def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: Any = "range") -> Tensor:
@@ -60,18 +61,18 @@ def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name
         start, limit = 0, start
     parts = [to_array(convert_to_tensor(x)) for x in (start, limit, delta)]
     dtype = np.result_type(*parts) if dtype is None else dtype
-    return creation.asarray(np.arange(*[part.item() for part in parts]).astype(dtype))
+    return gt.asarray(np.arange(*[part.item() for part in parts]).astype(dtype))
 
 
 def linspace(start: Any, stop: Any, num: Any, name: Any = None, axis: int = 0) -> Any:
     """num equally spaced values from start to stop, both included; float64 for integers, as in TensorFlow."""
     start, stop = values([start, stop])
     if start.dtype.kind in "iu":
-        start, stop = [manipulation.astype(x, np.float64) for x in (start, stop)]
+        start, stop = [gt.astype(x, np.float64) for x in (start, stop)]
     num = int(to_array(num))
     steps = np.arange(num, dtype=start.dtype).reshape((num,) + (1,) * start.ndim) / max(num - 1, 1)
-    x = start + (stop - start) * creation.asarray(steps.astype(start.dtype))
-    return manipulation.moveaxis(x, 0, axis) if axis else x
+    x = start + (stop - start) * gt.asarray(steps.astype(start.dtype))
+    return gt.moveaxis(x, 0, axis) if axis else x
 
 
 def one_hot(
@@ -85,15 +86,15 @@ def one_hot(
         given = [convert_to_tensor(v).dtype for v in (on_value, off_value) if v is not None]
         dtype = np.result_type(*given) if given else float32
     shape = (1,) * axis + (depth,) + (1,) * (indices.ndim - axis)
-    hot = manipulation.expand_dims(indices, axis=axis) == np.arange(depth).reshape(shape)
+    hot = gt.expand_dims(indices, axis=axis) == np.arange(depth).reshape(shape)
     on = convert_to_tensor(1 if on_value is None else on_value)
     off = convert_to_tensor(0 if off_value is None else off_value)
-    return e.where(hot, manipulation.astype(on, dtype), manipulation.astype(off, dtype))
+    return e.where(hot, gt.astype(on, dtype), gt.astype(off, dtype))
 
 
 def meshgrid(*args: Any, indexing: str = "xy", name: Any = None) -> list[Any]:
     """Coordinate arrays from coordinate vectors."""
-    return list(manipulation.meshgrid(*[convert_to_tensor(x) for x in args], indexing=indexing))
+    return list(gt.meshgrid(*[convert_to_tensor(x) for x in args], indexing=indexing))
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
@@ -106,17 +107,17 @@ def _read(x: Any) -> Tensor:
 
 def shape(input: Any, out_type: Any = int32, name: Any = None) -> Tensor:
     """The lengths of the axes, as an integer Tensor."""
-    return creation.asarray(np.array(_read(input).shape, out_type))
+    return gt.asarray(np.array(_read(input).shape, out_type))
 
 
 def size(input: Any, out_type: Any = int32, name: Any = None) -> Tensor:
     """The number of elements, as an integer Tensor."""
-    return creation.asarray(np.dtype(out_type).type(_read(input).size))
+    return gt.asarray(np.dtype(out_type).type(_read(input).size))
 
 
 def rank(input: Any, name: Any = None) -> Tensor:
     """The number of axes, as an integer Tensor."""
-    return creation.asarray(np.int32(_read(input).ndim))
+    return gt.asarray(np.int32(_read(input).ndim))
 
 
 def is_tensor(x: Any) -> bool:
@@ -127,40 +128,40 @@ def is_tensor(x: Any) -> bool:
 # -- moving ---------------------------------------------------------------------------------------------------------
 def reshape(tensor: Any, shape: Any, name: Any = None) -> Any:
     """The same elements in another shape; one length may be -1."""
-    return manipulation.reshape(convert_to_tensor(tensor), as_shape(shape))
+    return gt.reshape(convert_to_tensor(tensor), as_shape(shape))
 
 
 def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: Any = None) -> Any:
     """The axes in another order (reversed by default)."""
-    x = manipulation.transpose(convert_to_tensor(a), None if perm is None else as_shape(perm))
+    x = gt.transpose(convert_to_tensor(a), None if perm is None else as_shape(perm))
     return e.conj(x) if conjugate else x
 
 
 def expand_dims(input: Any, axis: Any, name: Any = None) -> Any:
     """A new axis of length 1."""
-    return manipulation.expand_dims(convert_to_tensor(input), axis=int(to_array(axis)))
+    return gt.expand_dims(convert_to_tensor(input), axis=int(to_array(axis)))
 
 
 def squeeze(input: Any, axis: Any = None, name: Any = None) -> Any:
     """Without axes of length 1 (all, or those named)."""
     axis = as_axis(axis)
-    return manipulation.squeeze(convert_to_tensor(input), axis=axis if axis != () else None)
+    return gt.squeeze(convert_to_tensor(input), axis=axis if axis != () else None)
 
 
 def broadcast_to(input: Any, shape: Any, name: Any = None) -> Any:
     """Repeated along new axes and axes of length 1."""
-    return manipulation.broadcast_to(convert_to_tensor(input), as_shape(shape))
+    return gt.broadcast_to(convert_to_tensor(input), as_shape(shape))
 
 
 def concat(values: Any, axis: Any, name: str = "concat") -> Any:
     """Arrays joined along an axis."""
     parts = _values(values)
-    return manipulation.concat(parts, axis=int(to_array(axis)))
+    return gt.concat(parts, axis=int(to_array(axis)))
 
 
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
     """Arrays joined along a new axis."""
-    return manipulation.stack(_values(values), axis=axis)
+    return gt.stack(_values(values), axis=axis)
 
 
 def _values(xs: Any) -> list[Tensor]:
@@ -169,7 +170,7 @@ def _values(xs: Any) -> list[Tensor]:
 
 def unstack(value: Any, num: Any = None, axis: int = 0, name: str = "unstack") -> list[Any]:
     """The slices along an axis, as a list."""
-    parts = list(manipulation.unstack(convert_to_tensor(value), axis=axis))
+    parts = list(gt.unstack(convert_to_tensor(value), axis=axis))
     if num is not None and num != len(parts):
         raise ValueError(f"tf.unstack: num is {num}, and the axis has {len(parts)} slices")
     return parts
@@ -181,24 +182,24 @@ def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: Any = None, n
     sizes = to_array(num_or_size_splits)
     sizes = sizes.tolist() if isinstance(sizes, np.ndarray | np.generic) else sizes
     if isinstance(sizes, int):
-        return list(manipulation.split(x, sizes, axis=axis))
+        return list(gt.split(x, sizes, axis=axis))
     sizes = [int(to_array(n)) for n in sizes]
     if -1 in sizes:
         sizes[sizes.index(-1)] = x.shape[axis] - sum([n for n in sizes if n != -1])
     if sum(sizes) != x.shape[axis]:
         raise ValueError(f"tf.split: sizes {sizes} for an axis of length {x.shape[axis]}")
-    return list(manipulation.split(x, [int(n) for n in np.cumsum(sizes)[:-1]], axis=axis))
+    return list(gt.split(x, [int(n) for n in np.cumsum(sizes)[:-1]], axis=axis))
 
 
 def tile(input: Any, multiples: Any, name: Any = None) -> Any:
     """The array repeated as a whole along each axis."""
-    return manipulation.tile(convert_to_tensor(input), as_shape(multiples))
+    return gt.tile(convert_to_tensor(input), as_shape(multiples))
 
 
 def repeat(input: Any, repeats: Any, axis: Any = None, name: Any = None) -> Any:
     """Each element repeated."""
     repeats = to_array(repeats)
-    return manipulation.repeat(convert_to_tensor(input), repeats, axis=axis)
+    return gt.repeat(convert_to_tensor(input), repeats, axis=axis)
 
 
 def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any = 0, name: Any = None) -> Any:
@@ -209,18 +210,18 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", constant_values: Any
     if mode not in ("constant", "reflect", "symmetric"):
         raise ValueError(f"tf.pad: mode must be CONSTANT, REFLECT or SYMMETRIC, not {mode.upper()!r}")
     if mode != "constant":
-        return manipulation.pad(x, widths, mode)
-    return manipulation.pad(x, widths, "constant", constant_values=constant_values)
+        return gt.pad(x, widths, mode)
+    return gt.pad(x, widths, "constant", constant_values=constant_values)
 
 
 def reverse(tensor: Any, axis: Any, name: Any = None) -> Any:
     """Backwards along the axes."""
-    return manipulation.flip(convert_to_tensor(tensor), axis=as_axis(axis))
+    return gt.flip(convert_to_tensor(tensor), axis=as_axis(axis))
 
 
 def roll(input: Any, shift: Any, axis: Any, name: Any = None) -> Any:
     """Shifted along the axes, around the ends."""
-    return manipulation.roll(convert_to_tensor(input), as_axis(shift), axis=as_axis(axis))
+    return gt.roll(convert_to_tensor(input), as_axis(shift), axis=as_axis(axis))
 
 
 # -- picking --------------------------------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: Any = None) -> Any
     """x where the condition holds, else y; without them the indices where it holds, one in each row."""
     condition = convert_to_tensor(condition)
     if x is None and y is None:
-        return manipulation.stack([creation.asarray(i) for i in nonzero(condition)], axis=-1)
+        return gt.stack([gt.asarray(i) for i in nonzero(condition)], axis=-1)
     if x is None or y is None:
         raise ValueError("tf.where: give both x and y, or neither")
     return e.where(condition, *pair(x, y))
@@ -248,17 +249,17 @@ def gather(
     for b in builtins.range(batch_dims):  # the batch axes count along with the indices
         length = params.shape[b]
         key.append(np.arange(length).reshape((1,) * b + (length,) + (1,) * (batch_dims - b - 1 + grid)))
-    x = manipulation.moveaxis(params, axis, batch_dims)
+    x = gt.moveaxis(params, axis, batch_dims)
     picked = x[(*key, indices)]
-    return manipulation.moveaxis(
+    return gt.moveaxis(
         picked, tuple(builtins.range(batch_dims, batch_dims + grid)), tuple(builtins.range(axis, axis + grid))
     )
 
 
 def _take_any(params: Tensor, indices: Tensor, axis: int) -> Any:
     """take with indices of any shape."""
-    flat = take(params, manipulation.reshape(indices, (-1,)), axis=axis)
-    return manipulation.reshape(flat, (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :]))
+    flat = take(params, gt.reshape(indices, (-1,)), axis=axis)
+    return gt.reshape(flat, (*params.shape[:axis], *indices.shape, *params.shape[axis + 1 :]))
 
 
 def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: Any = None) -> Any:
@@ -280,7 +281,7 @@ def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: str = "boolean_
 
 def searchsorted(sorted_sequence: Any, values: Any, side: str = "left", out_type: Any = int32, name: Any = None) -> Any:
     """Where values would go in a sorted sequence."""
-    return manipulation.astype(
+    return gt.astype(
         _searchsorted(convert_to_tensor(sorted_sequence), convert_to_tensor(values), side=side), out_type
     )
 

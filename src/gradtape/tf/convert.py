@@ -10,7 +10,7 @@ import numpy as np
 
 from ..functions import elementwise as e
 from ..functions.creation import asarray
-from ..functions.manipulation import astype, broadcast_to, stack
+from .. import astype, broadcast_to, stack
 from ..tensor import Tensor, Variable, tensor, to_array
 
 float16, float32, float64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
@@ -20,7 +20,7 @@ uint8, uint16, uint32, uint64 = np.dtype(np.uint8), np.dtype(np.uint16), np.dtyp
 complex64, complex128 = np.dtype(np.complex64), np.dtype(np.complex128)
 bool = np.dtype(np.bool_)
 
-NUMBERS = (int, float, complex)
+NUMBERS = int | float | complex
 #: What Python's own numbers become.
 DEFAULTS = {float64: float32, int64: int32}
 

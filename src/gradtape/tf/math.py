@@ -10,8 +10,8 @@ from ..functions import cumulative, norms, reductions, sorting
 from ..functions import elementwise as e
 from ..functions import nn as n
 from ..functions import special as s
-from ..functions.indexing import take_along_axis
-from ..functions.manipulation import astype, expand_dims, flip
+from .. import take_along_axis
+from .. import astype, expand_dims, flip, stack
 from ..functions.products import tensordot as _tensordot
 from ..tensor import Tensor, to_array
 from .convert import as_axis, binary, convert_to_tensor, int32, int64, pair, planned, unary, values
@@ -95,22 +95,14 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: Any = None) -> 
     True
     """
     t = convert_to_tensor(t)
-    size = norms.norm(t if t.ndim else t.reshape((1,)), axis=as_axis(axes), keepdims=True) if axes is not None else (
-        e.sqrt(_sum_of_squares(t))
-    )
+    size = norms.vector_norm(t, axis=as_axis(axes), keepdims=axes is not None)
     longer = size > clip_norm
     return e.where(longer, t * (clip_norm / e.where(longer, size, 1)), t)
 
 
-def _sum_of_squares(t: Any) -> Any:
-    """Of all elements; complex ones by their moduli. Safe under sqrt: 0 keeps a zero slope."""
-    squares = reductions.sum(e.square(e.abs(t)) if t.dtype.kind == "c" else e.square(t))
-    return e.where(squares > 0, squares, 1) * (squares > 0)
-
-
 def global_norm(t_list: Any, name: Any = None) -> Any:
     """The norm of all elements of all Tensors of the list together; None entries are left out."""
-    return e.sqrt(add_n([_sum_of_squares(convert_to_tensor(t)) for t in t_list if t is not None]))
+    return norms.vector_norm(stack([norms.vector_norm(convert_to_tensor(t)) for t in t_list if t is not None]))
 
 
 def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: Any = None) -> Any:
@@ -149,7 +141,7 @@ reduce_any = _reduction(reductions.any, "reduce_any")
 reduce_logsumexp = _reduction(reductions.logsumexp, "reduce_logsumexp")
 reduce_std = _reduction(reductions.std, "reduce_std")
 reduce_variance = _reduction(reductions.var, "reduce_variance")
-reduce_euclidean_norm = _reduction(norms.norm, "reduce_euclidean_norm")
+reduce_euclidean_norm = _reduction(norms.vector_norm, "reduce_euclidean_norm")
 
 
 def count_nonzero(input: Any, axis: Any = None, keepdims: bool = False, dtype: Any = int64, name: Any = None) -> Any:

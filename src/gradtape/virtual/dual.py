@@ -159,12 +159,11 @@ def push_general(primitive: General, y: Any, primals: Any, tangents: Tangents, p
 def transposed_vjp(pull: Callable[..., Any], env: dict[str, Any], y: Any, t: Any) -> Any:
     """The pushforward that belongs to a vjp: g -> vjp(g) is linear, and its transpose carries t forward."""
     if isinstance(y, tuple):
-        return [
-            transposed(
-                lambda g, i=i: pull(tuple([g if j == i else None for j in range(len(y))]), env=env), part, t
-            )
-            for i, part in enumerate(y)
-        ]
+
+        def alone(i: int) -> Callable[[Any], Any]:
+            return lambda g: pull(tuple([g if j == i else None for j in range(len(y))]), env=env)
+
+        return [transposed(alone(i), part, t) for i, part in enumerate(y)]
     return transposed(lambda g: pull(g, env=env), y, t)
 
 
