@@ -73,7 +73,7 @@ def test_works_on_untrainable_variables_and_without_automatic_watching():
         tape.watch([v, w])
         y = v * w
     assert [float(g) for g in tape.gradient(y, [v, w])] == [2.0, 3.0]
-    assert tape.watched_variables() == (v, w) or [a is b for a, b in zip(tape.watched_variables(), (v, w))] == [True] * 2
+    assert [a is b for a, b in zip(tape.watched_variables(), (v, w), strict=True)] == [True, True]
 
 
 def test_before_the_first_entry_it_is_honoured():  # TensorFlow: AttributeError

@@ -229,7 +229,7 @@ def test_output_gradients_weigh_the_targets():
     for weights in (gt.asarray([3.0, 4.0]), np.array([3.0, 4.0]), gt.Variable([3.0, 4.0]), (3, 4)):
         assert tape.gradient(y, x, output_gradients=weights).tolist() == [6.0, 16.0]
     assert tape.gradient([y, z], x, output_gradients=[np.array([1.0, 0.0]), 10.0]).tolist() == [12.0, 10.0]
-    assert tape.gradient({"y": y}, x, output_gradients={"y": [1.0, 1.0]} and {"y": gt.asarray([1.0, 1.0])}).tolist() == [2.0, 4.0]
+    assert tape.gradient({"y": y}, x, output_gradients={"y": gt.asarray([1.0, 1.0])}).tolist() == [2.0, 4.0]
     assert tape.gradient([y], x, output_gradients=[np.array([1.0, 0.0])]).tolist() == [2.0, 0.0]
     assert tape.gradient(y, x, [np.array([1.0, 0.0])]).tolist() == [2.0, 0.0]
 

@@ -63,8 +63,11 @@ def test_mixed_partial_derivatives_in_any_order():
         f = 2 * x**3 + 5 * y**2 + 11 * x * y + 5
         fx, fy = tape.gradient(f, [x, y])
         second = {
-            "xx": tape.gradient(fx, x), "yy": tape.gradient(fy, y), "xy": tape.gradient(fx, y), "yx": tape.gradient(fy, x),
-        }  # fmt: skip
+            "xx": tape.gradient(fx, x),
+            "yy": tape.gradient(fy, y),
+            "xy": tape.gradient(fx, y),
+            "yx": tape.gradient(fy, x),
+        }
     assert {name: float(value) for name, value in second.items()} == {"xx": 60.0, "yy": 10.0, "xy": 11.0, "yx": 11.0}
     assert (float(fx), float(fy)) == (172.0, 75.0)
 

@@ -15,8 +15,8 @@ def test_shape_is_target_plus_source(y_shape, x_shape):
         y = gt.sum(x * x) * gt.asarray(np.arange(1.0, 1 + np.prod(y_shape, dtype=int)).reshape(y_shape))
     j = tape.jacobian(y, x)
     assert j.shape == y_shape + x_shape
-    expected = np.multiply.outer(np.arange(1.0, 1 + np.prod(y_shape, dtype=int)).reshape(y_shape), np.full(x_shape, 4.0))
-    assert np.array_equal(j.numpy(), expected)
+    weights = np.arange(1.0, 1 + np.prod(y_shape, dtype=int)).reshape(y_shape)
+    assert np.array_equal(j.numpy(), np.multiply.outer(weights, np.full(x_shape, 4.0)))
 
 
 def test_sources_may_be_nested_the_target_is_one():

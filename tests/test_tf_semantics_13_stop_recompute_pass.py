@@ -37,10 +37,8 @@ def block(x, w, scale=1.0):
 
 
 def test_recompute_grad_gives_the_same_derivatives_to_any_order():
-    x, w = gt.constant(0.3), gt.constant(0.7)
-    plain, recomputed = [
-        lambda x, f=f: f(x, w) for f in (block, gt.recompute_grad(block))
-    ]  # fmt: skip
+    w = gt.constant(0.7)
+    plain, recomputed = [lambda x, f=f: f(x, w) for f in (block, gt.recompute_grad(block))]
     for n in (1, 2, 3):
         assert float(gt.derivative(recomputed, n)(0.3)) == pytest.approx(float(gt.derivative(plain, n)(0.3)))
     assert gt.recompute_grad(block).__wrapped__ is block and gt.recompute_grad(block).__name__ == "block"
@@ -131,3 +129,17 @@ def test_grad_pass_through_is_the_identity_for_gradients():
         z = grad_pass_through(v.assign)(x) * 3
     assert float(y) == pytest.approx(4.8) and float(tape.gradient(y, x)) == pytest.approx(4.4)
     assert float(v) == 2.4 and float(tape.gradient(z, x)) == 3.0
+
+
+def test_the_decorators_can_be_stacked():
+    @gt.recompute_grad
+    @gt.custom_gradient
+    def f(x):
+        return x * x, lambda g: g * 10 * x
+
+    x = gt.constant(3.0)
+    with gt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = f(x)
+        g = tape.gradient(y, x)
+    assert (float(y), float(g), float(tape.gradient(g, x))) == (9.0, 30.0, 10.0)

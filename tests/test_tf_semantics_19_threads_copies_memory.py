@@ -1,8 +1,10 @@
 """Section 19: threads, copying, memory."""
 
+import asyncio
 import copy
 import gc
 import pickle
+import sys
 import threading
 import weakref
 
@@ -195,3 +197,84 @@ def test_no_value_is_taken_for_another_after_it_was_freed():
         unrelated = gt.constant(5.0)
     assert unrelated._key == 0
     assert [None if g is None else float(g) for g in tape.gradient(y, [x, unrelated])] == [6.0, None]
+
+
+def test_ten_thousand_tapes_leave_nothing_behind(no_collector):
+    x, v = gt.constant(3.0), gt.Variable(2.0)
+
+    def work(times):
+        for _ in range(times):
+            with gt.GradientTape(persistent=True) as tape:
+                tape.watch(x)
+                y = gt.sin(x) * v
+                g = tape.gradient(y, x)
+                tape.gradient(g, [x, v])
+            del tape, y, g
+
+    work(100)
+    before = sys.getallocatedblocks()
+    work(10_000)
+    assert sys.getallocatedblocks() - before < 200
+
+
+def test_ten_thousand_accumulators_and_custom_gradients_leave_nothing_behind(no_collector):
+    x, one = gt.constant(3.0), gt.constant(1.0)
+
+    @gt.custom_gradient
+    def square(x):
+        return x * x, lambda g: g * 2 * x
+
+    def work(times):
+        for _ in range(times):
+            with gt.GradientTape() as tape, gt.ForwardAccumulator(x, one) as acc:
+                tape.watch(x)
+                y = gt.recompute_grad(square)(x)
+            acc.jvp(y), tape.gradient(y, x)
+            del acc, tape, y
+
+    work(50)
+    before = sys.getallocatedblocks()
+    work(1_000)
+    assert sys.getallocatedblocks() - before < 200
+
+
+def test_eight_threads_a_thousand_gradients_each():
+    wrong = []
+
+    def work(n):
+        x = gt.Variable(float(n))
+        for i in range(1000):
+            with gt.GradientTape() as outer:
+                with gt.GradientTape() as inner:
+                    y = x**3 * i
+                g = inner.gradient(y, x)
+            if float(g) != 3 * n**2 * i or float(outer.gradient(g, x)) != 6 * n * i:
+                wrong.append((n, i))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_hundred_tasks_interleaved_at_awaits():
+    shared = gt.Variable(2.0)
+
+    async def work(n):
+        x = gt.constant(float(n))
+        with gt.GradientTape() as tape:
+            tape.watch(x)
+            y = x * x
+            await asyncio.sleep(0)
+            y = y * shared
+            await asyncio.sleep(0)
+            count = len(tape._trace.slots)
+        return [float(g) for g in tape.gradient(y, [x, shared])], count
+
+    async def main():
+        return await asyncio.gather(*[work(n) for n in range(100)])
+
+    for n, (gradients, count) in enumerate(asyncio.run(main())):
+        assert gradients == [4.0 * n, float(n * n)] and count == 4  # two sources and two operations of its own

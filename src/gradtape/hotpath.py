@@ -16,7 +16,7 @@ import numpy as np
 
 from .arrays import numpy_kernels as kernels
 from .context import active, next_key
-from .primitive import FAST, SCALE, SCALE_EITHER, Bilinear, Elementwise, Primitive, Route, Rule, Zero, apply
+from .primitive import FAST, SCALE, SCALE_EITHER, Bilinear, Elementwise, Primitive, Route, Rule, Zero, apply, leave_records
 from .tensor import RAW, Tensor, Variable, VirtualTensor, ndarray, new, tensor, touch
 
 #: Argument of a record that is not tracked; None means tracked and of the result's own shape and dtype.
@@ -327,7 +327,56 @@ def binary(
     return compile_function(source, name, scope)
 
 
+SEVERAL_ARGUMENT = """\
+    kind = type({0})
+    if kind is Tensor or kind is Variable:
+        d_{0} = {0}._data
+        k_{0} = {0}._key
+        any_tensor = True
+    elif kind in RAW:
+        d_{0} = {0}
+        k_{0} = 0
+    else:
+        return slow({names})
+"""
+
+SEVERAL_RECORD = """\
+    if not any_tensor:
+        return y
+{handle}\
+    t._key = 0
+    observers = active()
+    if observers:
+        touch_all(({names},))
+        leave_records(primitive, observers, t, y, [{data}], [{keys}], {{}})
+    return t
+"""
+
+
+def touch_all(arguments: tuple[Any, ...]) -> None:
+    """Tell the tapes of all Variables among the arguments that they are read."""
+    for x in arguments:
+        if type(x) is Variable:
+            touch(x)
+
+
+def several(primitive: Primitive, slow: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a primitive of any number of arguments without parameters: apply() without its loops."""
+    names = primitive.arguments
+    joined = ", ".join(names)
+    data = ", ".join([f"d_{name}" for name in names])
+    source = f"def function({joined}, /):\n    any_tensor = False\n"
+    source += "".join([SEVERAL_ARGUMENT.format(name, names=joined) for name in names])
+    source += f"    y = kernel({data})\n"
+    source += SEVERAL_RECORD.format(
+        handle=HANDLE, names=joined, data=data, keys=", ".join([f"k_{name}" for name in names])
+    )
+    scope = bindings(primitive, slow)
+    scope |= {"leave_records": leave_records, "touch_all": touch_all}
+    return compile_function(source, primitive.name, scope)
+
+
 FAST.scale = binary(SCALE, lambda g, d: apply(SCALE, g, d))
 FAST.scale_either = binary(SCALE_EITHER, lambda a, b: apply(SCALE_EITHER, a, b))
 
-__all__ = ["SKIP", "apply", "binary", "unary"]
+__all__ = ["SKIP", "apply", "binary", "several", "unary"]

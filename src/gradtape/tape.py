@@ -23,7 +23,6 @@ from .sweep import Trace, fit, run
 from .tensor import Tensor, Variable, Virtual, tensor, tracked
 from .virtual.batched import Batched, batched_seeds, unbatched
 
-
 PLAIN = frozenset([Tensor, Variable])
 #: States of a trace in which it cannot be asked.
 UNUSABLE = frozenset(["new", "used"])
@@ -236,7 +235,7 @@ class GradientTape:
         return structure.unflatten(final)
 
     def _simple_gradient(self, target: Any, sources: Any) -> Any:
-        """The common case in few steps: one recorded target, a source or a list of them, all tracked; else NotImplemented."""
+        """The common case in few steps: a recorded target, a tracked source or a list of them; else NotImplemented."""
         trace = self._trace
         if type(target) is not Tensor or trace is None or target._key not in trace.slots or trace.state in UNUSABLE:
             return NotImplemented
@@ -339,7 +338,7 @@ class GradientTape:
             seeds = {target._key: batched_seeds(target, level)}
             results = self._sweep(trace, seeds, keys)
         rows = []
-        for leaf, g in zip(leaves, results, strict=True):
+        for g in results:
             if g is not None:
                 g = unbatched(g, level, target.size)
                 if g.dtype.kind == "c":

@@ -187,7 +187,8 @@ def identity(x: Any) -> Any:
 
 def where(c: Any, a: Any, b: Any) -> Any:
     """numpy.where, with scalars for 0-d results."""
-    return np.where(c, a, b)[()]
+    y = np.where(c, a, b)
+    return y if y.ndim else y[()]
 
 
 #: Integers of the size of a floating number, by its dtype's character.

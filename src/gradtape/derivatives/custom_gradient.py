@@ -176,8 +176,8 @@ class CustomGradient:
     """A function with its own gradient; as a method it is bound like one."""
 
     def __init__(self, f: Callable[..., Any]):
-        self.f = f
         update_wrapper(self, f)
+        self.f = f  # after the wrapper has taken over f's attributes, among which may be one of this name
 
     def __get__(self, instance: Any, owner: Any = None) -> CustomGradient:
         return CustomGradient(self.f.__get__(instance, owner))
@@ -239,7 +239,11 @@ def pullback(
     variables: list[Variable],
 ) -> Pull:
     """grad_fn as the sweep wants it: plain transposes, one cotangent or None per leaf and variable."""
-    followed = [i for i in range(positional, len(leaves)) if is_followed(leaves[i])]
+    count = len(leaves)
+    by_keyword = range(positional, count)
+    followed = any([is_followed(leaves[i]) for i in by_keyword])
+    tensors = [i for i in by_keyword if isinstance(leaves[i], Tensor)]
+    del leaves  # grad_fn keeps what it captured, and nothing else is kept
 
     def pull(cotangents: Sequence[Any]) -> list[Any]:
         upstream = []
@@ -263,7 +267,7 @@ def pullback(
 
     def matched(parts: list[Any]) -> list[Any]:
         """One gradient per leaf; those of keyword arguments may be left out, or given for the Tensors only."""
-        if len(parts) == len(leaves):
+        if len(parts) == count:
             return parts
         if len(parts) == positional:
             if followed:
@@ -271,11 +275,10 @@ def pullback(
                     f"a keyword argument of {name} is a Tensor that is differentiated, but its grad_fn gives no "
                     "gradient for it: pass it by position, or return its gradient after the others"
                 )
-            return parts + [None] * (len(leaves) - positional)
-        tensors = [i for i in range(positional, len(leaves)) if isinstance(leaves[i], Tensor)]
+            return parts + [None] * (count - positional)
         if len(parts) == positional + len(tensors):
             rest = dict(zip(tensors, parts[positional:], strict=True))
-            return [parts[i] if i < positional else rest.get(i) for i in range(len(leaves))]
+            return [parts[i] if i < positional else rest.get(i) for i in range(count)]
         raise ValueError(f"the grad_fn of {name} gave {len(parts)} gradients for {positional} arguments")
 
     return pull
@@ -318,8 +321,8 @@ class Recomputed:
     """A function whose intermediate values are not kept: it is run again when its gradient is asked for."""
 
     def __init__(self, f: Callable[..., Any]):
-        self.f = f
         update_wrapper(self, f)
+        self.f = f  # after the wrapper has taken over f's attributes, among which may be one of this name
 
     def __get__(self, instance: Any, owner: Any = None) -> Recomputed:
         return Recomputed(self.f.__get__(instance, owner))

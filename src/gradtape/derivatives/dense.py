@@ -95,7 +95,8 @@ def forward_columns(
                 out, tangent = pushed(lambda *xs: selected.call(f, xs, kwargs), inputs, directions, flat)
                 values, structure = flatten(out)
                 tangents, _ = flatten(tangent)
-            along.append([real(unbatched(t, level, stop - start)) for t in tangents])
+            tangents = [unbatched(t, level, stop - start) for t in tangents]
+            along.append([real(t) if t.dtype.kind == "c" else t for t in tangents])
         columns.append(along[0] if len(units) == 1 else [complex_of(a, b) for a, b in zip(*along, strict=True)])
     assert structure is not None
     return [asarray(v) for v in values], structure, [joined(list(parts)) for parts in zip(*columns, strict=True)]

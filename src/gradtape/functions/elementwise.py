@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import hotpath
 from ..arrays import numpy_kernels as kernels
 from ..primitive import FAST, Elementwise, Linear, Zero, apply, scale
 from ..tensor import Tensor
@@ -220,18 +221,23 @@ def select(g: Any, condition: Any, when: bool = True) -> Any:
     return apply(_SELECT, g, condition, when=when)
 
 
-def where(condition: Any, x1: Any, x2: Any, /) -> Any:
-    """x1 where the condition holds, else x2; the branch not taken gets no gradient, whatever is in it.
+where = finish(
+    hotpath.several(
+        _WHERE,
+        lambda c, a, b: apply(
+            _WHERE, operand(c, "where", "condition"), operand(a, "where", "x1"), operand(b, "where", "x2")
+        ),
+    ),
+    "where",
+    """a where the condition c holds, else b; the branch not taken gets no gradient, whatever is in it.
 
     Shapes broadcast. Raises TypeError for what is no array.
 
     >>> import gradtape as gt
     >>> float(gt.grad(lambda x: gt.where(x > 0, gt.sqrt(x), 0.0))(-1.0))
     0.0
-    """
-    return apply(
-        _WHERE, operand(condition, "where", "condition"), operand(x1, "where", "x1"), operand(x2, "where", "x2")
-    )
+    """,
+)
 
 
 _NAN_TO_NUM = Elementwise("nan_to_num", kernels.nan_to_num, (route(lambda g, x: select(g, isfinite(x))),))

@@ -32,7 +32,7 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
 
 # -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order ----------------------
 SAME = """
-    array_split atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack cumprod cumsum cumulative_prod
+    array_split broadcast_arrays column_stack cumprod cumsum cumulative_prod
     cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
     matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
@@ -40,6 +40,22 @@ SAME = """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split()})
 rules(np, TABLE)
+
+
+def converting(name: str) -> Rule:
+    """Code written for NumPy (SciPy's optimisers) makes sure by this function that it holds arrays: like
+    numpy.asarray it converts a Tensor that nobody follows."""
+    of_tensors, of_arrays = getattr(gt, name), getattr(np, name)
+
+    def converted(*arrays: Any) -> Any:
+        if is_followed(arrays):
+            return of_tensors(*arrays)
+        return of_arrays(*[np.array(a) if isinstance(a, gt.Tensor) else a for a in arrays])
+
+    return converted
+
+
+rules(np, {name: converting(name) for name in ("atleast_1d", "atleast_2d", "atleast_3d")})
 rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split()})
 
 

@@ -15,7 +15,8 @@ from . import autodiff, linalg, math, nn, random
 from . import convert as _convert
 from .arrays import *
 from .arrays import print_values as print
-from .convert import as_dtype, cast, constant, convert_to_tensor, planned as _planned
+from .convert import as_dtype, cast, constant, convert_to_tensor
+from .convert import planned as _planned
 from .functions import TensorSpec, function, gradients, hessians
 from .linalg import matmul, norm
 from .math import TOP as _TOP

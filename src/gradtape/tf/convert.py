@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import astype, broadcast_to, stack
 from ..functions import elementwise as e
 from ..functions.creation import asarray
-from .. import astype, broadcast_to, stack
 from ..tensor import Tensor, Variable, tensor, to_array
 
 float16, float32, float64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
@@ -25,7 +25,7 @@ NUMBERS = int | float | complex
 DEFAULTS = {float64: float32, int64: int32}
 
 
-def as_dtype(dtype: Any) -> np.dtype[Any]:
+def as_dtype(dtype: Any) -> Any:
     """A dtype from a dtype, a NumPy type or a name."""
     return np.dtype(dtype)
 
@@ -49,7 +49,7 @@ def first_tensor(value: Any) -> Tensor | None:
     return None
 
 
-def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None) -> Tensor:
+def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, name: Any = None) -> Any:
     """A Tensor of the value; a Tensor is given back as it is. Raises ValueError for a Tensor of another dtype.
 
     >>> import gradtape.tf as tf
@@ -78,7 +78,7 @@ def convert_to_tensor(value: Any, dtype: Any = None, dtype_hint: Any = None, nam
     return asarray(data[()])
 
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Tensor:
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: Any = None) -> Any:
     """A Tensor with a copy of the value, filled up to `shape`.
 
     >>> import gradtape.tf as tf
@@ -120,7 +120,7 @@ def pair(a: Any, b: Any) -> tuple[Any, Any]:
     return a, weak(b, a)
 
 
-def values(xs: Sequence[Any]) -> list[Tensor]:
+def values(xs: Sequence[Any]) -> list[Any]:
     """A list of Tensors, in which Python's values take the dtype of the first Tensor."""
     like = first_tensor(list(xs))
     return [convert_to_tensor(x if like is None else weak(x, like)) for x in xs]
@@ -147,7 +147,7 @@ def as_axis(axis: Any) -> Any:
     return int(axis)
 
 
-def cast(x: Any, dtype: Any, name: Any = None) -> Tensor:
+def cast(x: Any, dtype: Any, name: Any = None) -> Any:
     """x with its elements converted (of complex numbers to real ones: the real part); x itself if they are so.
 
     >>> import gradtape.tf as tf

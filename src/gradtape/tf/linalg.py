@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import expand_dims, tril, triu
 from ..functions import decompositions, norms
 from ..functions import elementwise as e
 from ..functions import linalg as la
-from .. import expand_dims, tril, triu
 from ..functions.products import cross as _cross
 from ..functions.products import matmul as _matmul
 from ..functions.products import matrix_transpose as _matrix_transpose

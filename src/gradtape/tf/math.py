@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import astype, expand_dims, flip, stack, take_along_axis
 from ..functions import cumulative, norms, reductions, sorting
 from ..functions import elementwise as e
 from ..functions import nn as n
 from ..functions import special as s
-from .. import take_along_axis
-from .. import astype, expand_dims, flip, stack
 from ..functions.products import tensordot as _tensordot
 from ..tensor import Tensor, to_array
 from .convert import as_axis, binary, convert_to_tensor, int32, int64, pair, planned, unary, values
@@ -36,7 +35,8 @@ BINARY = {
     "multiply": e.multiply, "not_equal": e.not_equal, "pow": e.power, "subtract": e.subtract, "xlogy": s.xlogy,
     "xlog1py": s.xlog1py, "igamma": s.gammainc, "igammac": s.gammaincc,
 }  # fmt: skip
-_table = {name: unary(f, name) for name, f in ELEMENTWISE.items()} | {name: binary(f, name) for name, f in BINARY.items()}
+_table = {name: unary(f, name) for name, f in ELEMENTWISE.items()}
+_table |= {name: binary(f, name) for name, f in BINARY.items()}
 globals().update(_table)
 rsqrt = unary(lambda x: e.reciprocal(e.sqrt(x)), "rsqrt")
 rsqrt.__doc__ = "1 / sqrt(x)."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import concat, reshape
 from ..functions import elementwise as e
 from ..functions import nn as n
 from ..functions import reductions
-from .. import concat, reshape
 from ..functions.products import matmul
 from . import random
 from .arrays import gather
@@ -62,7 +62,9 @@ def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, na
     return n.sigmoid_cross_entropy_with_logits(labels, logits)
 
 
-def weighted_cross_entropy_with_logits(labels: Any = None, logits: Any = None, pos_weight: Any = 1.0, name: Any = None) -> Any:
+def weighted_cross_entropy_with_logits(
+    labels: Any = None, logits: Any = None, pos_weight: Any = 1.0, name: Any = None
+) -> Any:
     """As sigmoid_cross_entropy_with_logits, with positive labels weighed."""
     labels, logits = [convert_to_tensor(x) for x in pair(labels, logits)]
     weight = 1 + (pos_weight - 1) * labels

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..functions.creation import asarray
 from .. import take
+from ..functions.creation import asarray
 from ..tensor import Tensor, to_array
 from .convert import as_shape, convert_to_tensor, float32, int64
 

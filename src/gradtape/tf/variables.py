@@ -50,7 +50,8 @@ class Variable(metaclass=_VariableType):
         if isinstance(initial_value, Tensor):
             if dtype is not None and initial_value.dtype != np.dtype(dtype):
                 raise ValueError(
-                    f"tf.Variable: the initial value has dtype {initial_value.dtype}, not {np.dtype(dtype)}: use tf.cast"
+                    f"tf.Variable: the initial value has dtype {initial_value.dtype}, not {np.dtype(dtype)}: "
+                    "use tf.cast"
                 )
         else:
             initial_value = convert_to_tensor(initial_value, dtype)
