@@ -40,7 +40,7 @@ class MP:
     reciprocal = staticmethod(lambda a: 1 / a)
     logaddexp = staticmethod(lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)))
     special = SimpleNamespace(expit=lambda a: 1 / (1 + mpmath.exp(-a)))
-    stop_gradient = staticmethod(lambda a: a)
+    real, imag = mpmath.re, mpmath.im
 
 
 def recurrence(n: Any, x: Any) -> Any:
@@ -74,6 +74,7 @@ SCALAR: dict[str, Callable[[Any, Any], Any]] = {
     "branches": branches,
     "recurrence": recurrence,
     "hyperbolic": lambda n, x: n.sinh(x) / n.cosh(2 * x) - n.tan(x / 3),
+    "complex detour": lambda n, x: n.real(n.exp(1j * x) / (x + 2j)) + n.abs(x + 1j * x**2) * n.imag(n.sqrt(x + 1j)),
     "sawtooth": lambda n, x: (x - n.floor(x)) ** 3 * n.exp(-x),
 }
 POINT = 0.625
@@ -106,6 +107,32 @@ def _matrix(x: Any) -> Any:
     return gt.reshape(gt.stack([x[0] + 3, x[1], x[2], x[0] * x[1], x[1] ** 2 + 4, x[2], x[0], x[1], 5 + x[2]]), (3, 3))
 
 
+def _symmetric(x: Any) -> Any:
+    m = _matrix(x)
+    return m + gt.matrix_transpose(m) + np.diag([0.0, 5.0, 11.0])
+
+
+def _eigen(x: Any) -> Any:
+    values, vectors = gt.linalg.eigh(_symmetric(x))
+    return gt.sum(values**3 * x) / 100 + gt.sum((vectors * gt.sin(values)) @ gt.matrix_transpose(vectors) * x)
+
+
+def _orthogonal(x: Any) -> Any:
+    q, r = gt.linalg.qr(_matrix(x))
+    return gt.sum((q @ gt.reshape(x, (3, 1))) ** 2 * r[0, 0] * np.array([[1.0], [2.0], [3.0]])) + gt.sum(r[0] ** 2)
+
+
+def _singular(x: Any) -> Any:
+    s = gt.linalg.svd(_matrix(x) + np.diag([0.0, 5.0, 11.0]))[1]
+    return gt.sum(s**2 * np.array([3.0, 2.0, 1.0])) / 10
+
+
+def _parts(x: Any) -> Any:
+    a, b, c = gt.unstack(gt.outer(x, gt.sin(x)))
+    first, second = gt.split(gt.concat([a, b * c]), 2)
+    return gt.sum(first * second) + gt.sum(gt.cumulative_sum(a) * c)
+
+
 def _solve(x: Any) -> Any:
     return gt.sum(gt.linalg.solve(_matrix(x), x + 1) ** 2)
 
@@ -126,6 +153,13 @@ ARRAY: dict[str, tuple[Function, tuple[str, ...]]] = {
     "joining": (lambda x: gt.sum(gt.concat([x, x * x, gt.stack([x[0] * x[1]])]) ** 2), ()),
     "solve": (_solve, ("linalg",)),
     "log det": (lambda x: gt.linalg.slogdet(_matrix(x))[1], ("linalg",)),
+    "eigen": (_eigen, ("linalg",)),
+    "orthogonal": (_orthogonal, ("linalg",)),
+    "singular values": (_singular, ("linalg",)),
+    "Cholesky": (lambda x: gt.sum(gt.linalg.cholesky(_symmetric(x) + 9 * np.eye(3)) * np.arange(9.0).reshape(3, 3)), ("linalg",)),
+    "parts": (_parts, ()),
+    "running product": (lambda x: gt.sum(gt.cumulative_prod(gt.concat([x, x[:2]])) * np.arange(1.0, 6.0)), ()),
+    "einsum": (lambda x: gt.sum(gt.einsum("i,j,jk->ik", x, gt.exp(x), _matrix(x)) ** 2) / 100, ("einsum",)),
     "sorting": (lambda x: gt.sum(gt.sort(np.array([0.5, -0.25, 1.0]) * x) ** 3 * np.array([1.0, 2.0, 4.0])), ("sort",)),
     "watched weights": (_watched_weights, ()),
     "dict of parts": (lambda x: (lambda p: p["a"] * p["b"][0] ** 2 * gt.tanh(p["b"][1]))(

@@ -157,6 +157,22 @@ def test_vmap_between_two_derivatives(mode: str) -> None:
     np.testing.assert_allclose(float(d(mode, f)(x)), want, rtol=1e-14)
 
 
+@pytest.mark.parametrize("first", ["jvp", "vmap"])
+@pytest.mark.parametrize("second", ["jvp", "vmap", "outside"])
+def test_a_value_kept_from_a_transform_that_has_ended_is_refused(first: str, second: str) -> None:
+    """It is not taken for a value of the next transform, which would be silently wrong."""
+    kept: list[Any] = []
+    begin = {"jvp": lambda f: gt.jvp(f, (X,), (X,)), "vmap": lambda f: gt.vmap(f)(X), "outside": lambda f: f(X)}
+    begin[first](lambda x: (kept.append(x), x)[1])
+    with pytest.raises(TypeError, match="multiply was given a value from inside a transform .* that has ended"):
+        begin[second](lambda y: y * kept[0])
+
+
+def test_a_pullback_made_inside_vmap_serves_there() -> None:
+    f = lambda x: gt.vjp(lambda t: t**3, x)[1](2.0)[0] + gt.linearize(lambda t: t**2, x)[1](1.0)
+    np.testing.assert_allclose(gt.vmap(f)(X[:, 0]).numpy(), 6 * X[:, 0] ** 2 + 2 * X[:, 0], rtol=1e-13)
+
+
 # -- vmap and gradients ------------------------------------------------------------------------------------------
 X = np.random.default_rng(0).normal(size=(5, 3))
 W = np.random.default_rng(1).normal(size=(3,))

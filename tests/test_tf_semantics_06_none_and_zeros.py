@@ -10,9 +10,12 @@ import gradtape as gt
 
 @pytest.mark.parametrize(
     "f",
-    [lambda x: gt.nn.relu(x - 100), lambda x: x * 0, lambda x: gt.where(x > 100, x, 1.0), lambda x: gt.minimum(x, 0.0)],
-    ids=["dead relu", "times 0", "where", "minimum"],
-)
+    [
+        lambda x: gt.nn.relu(x - 100), lambda x: x * 0, gt.sign, lambda x: gt.where(x > 100, x, 1.0),
+        lambda x: gt.minimum(x, 0.0),
+    ],
+    ids=["dead relu", "times 0", "sign", "where", "minimum"],
+)  # fmt: skip
 def test_zeros_where_a_path_exists(f):
     x = gt.constant(3.0)
     with gt.GradientTape() as tape:
@@ -104,6 +107,15 @@ def test_the_second_derivative_of_a_linear_function_is_none(f):
         tape.watch(x)
         g = tape.gradient(f(x), x)
     assert g is not None and tape.gradient(g, x) is None
+
+
+@pytest.mark.parametrize("f", [abs, gt.nn.elu, lambda x: x**2 - x * x], ids=["abs", "elu", "a difference"])
+def test_of_others_it_is_zeros(f):
+    x = gt.asarray([1.0, 2.0])
+    with gt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        g = tape.gradient(f(x), x)
+    assert tape.gradient(g, x).tolist() == [0.0, 0.0]
 
 
 def test_a_none_gradient_as_target_raises():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
-from gradtape.context import ACTIVE, LEVEL
+from gradtape.context import ACTIVE, LEVEL, OPEN
 
 THREADS, ROUNDS = 8, 1000
 
@@ -274,6 +274,7 @@ def test_an_exception_leaves_no_state_behind(place: str) -> None:
         PLACES[place]()
     assert ACTIVE.get() == ()
     assert LEVEL.get() == 0
+    assert not OPEN.get()
     assert float(gt.grad(lambda x: x**2)(3.0)) == 6.0
 
 

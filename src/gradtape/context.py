@@ -24,12 +24,14 @@ class Observer(Protocol):
 
 ACTIVE: ContextVar[tuple[Any, ...]] = ContextVar("gradtape_active", default=())
 LEVEL: ContextVar[int] = ContextVar("gradtape_level", default=0)
+OPEN: ContextVar[frozenset[int]] = ContextVar("gradtape_open_levels", default=frozenset())
 
 #: The observers of this context, in the order in which they were entered. The first thing every operation asks.
 active = ACTIVE.get
 
 #: A number for every value that somebody tracks; never used twice, so that no value is taken for another.
 next_key = count(1).__next__
+next_level = count(1).__next__
 
 
 @contextmanager
@@ -45,13 +47,19 @@ def observed_by(observers: tuple[Any, ...]) -> Iterator[None]:
 
 @contextmanager
 def new_level() -> Iterator[int]:
-    """Open one level deeper; yields its number."""
-    before = LEVEL.get()
-    LEVEL.set(before + 1)
+    """Open one level deeper; yields its number, greater than those it is in.
+
+    No number is used twice, so that a value kept from a transform that has ended is not taken for one of another's.
+    """
+    before, surrounding = LEVEL.get(), OPEN.get()
+    level = next_level()
+    LEVEL.set(level)
+    OPEN.set(surrounding | {level})
     try:
-        yield before + 1
+        yield level
     finally:
         LEVEL.set(before)
+        OPEN.set(surrounding)
 
 
 def enter(observer: Observer) -> None:

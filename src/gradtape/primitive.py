@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrays import numpy_kernels as kernels
-from .context import ACTIVE, LEVEL, active, next_key
+from .context import ACTIVE, OPEN, active, next_key
 from .tensor import Tensor, Variable, Virtual, VirtualTensor, tensor, touch, tracked
 
 ndarray = np.ndarray
@@ -360,7 +360,7 @@ def apply_virtual(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
         if type(argument) is VirtualTensor and argument._data.level > level:
             level, top = argument._data.level, type(argument._data)
     assert top is not None
-    if level > LEVEL.get():
+    if level not in OPEN.get():
         raise TypeError(
             f"{primitive.name} was given a value from inside a transform (vmap, jvp, ...) that has ended: it was kept "
             "in a variable, or written into a Tensor from outside. Return it from the function instead"

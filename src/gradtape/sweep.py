@@ -20,7 +20,7 @@ from .arrays.numpy_kernels import LARGE, OuterSum, add_into
 from .context import LEVEL, active, next_key, observed_by
 from .errors import NoDerivativeError
 from .functions.elementwise import add, real
-from .hotpath import lift
+from .hotpath import SKIP, lift
 from .functions.manipulation import astype, broadcast_to
 from .functions.reductions import sum_to
 from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, scale
@@ -85,44 +85,23 @@ def pull_back(
         if record[1] in wanted:
             found[record[1]] = g
         size = len(record)
-        if size == 5:
-            primitive, key, k, s, spec = record
-            if needed is not None and k not in needed:
-                continue
-            if raw:
-                pull = primitive.raw_pulls[0]
-                part = g if pull is None else pull(g, s)
-            else:
-                pull = primitive.pulls[0]
-                part = g if pull is None else pull(g, primitive.lifts[0](s, k, 0, key))
-            g = None
-            if spec is not None:
-                part = fit(part, spec)
-            total = get(k)
-            if total is None:
-                cotangents[k] = part
-            elif raw:
-                cotangents[k] = None
-                cotangents[k] = add_into(total, part)
-            else:
-                cotangents[k] = add(total, part)
-            part = None  # what only the table holds may be written over
-        elif size == 8:
-            primitive, key, ka, sa, spec_a, kb, sb, spec_b = record
+        if size == 5:  # one argument: the last of them
+            primitive, key, ka, s, spec = record
             pulls = primitive.raw_pulls if raw else primitive.pulls
-            to_b = spec_b is not False and (needed is None or kb in needed)
-            if spec_a is not False and (needed is None or ka in needed):
+            last, k, kb = 0, ka, 0
+        elif size == 8:  # two arguments: the first here, the last below
+            primitive, key, ka, s, spec, kb, last_s, last_spec = record
+            pulls = primitive.raw_pulls if raw else primitive.pulls
+            if spec is not SKIP and (needed is None or ka in needed):
+                kept = g if last_spec is not SKIP else None  # while it is kept, no pullback writes over g
                 pull = pulls[0]
-                kept = g if to_b else None  # while it is kept, no pullback writes over g
                 if pull is None:
                     part = g
-                elif raw:
-                    part = pull(g, sa)
                 else:
-                    part = pull(g, primitive.lifts[0](sa, ka, kb, key))
+                    part = pull(g, s) if raw else pull(g, primitive.lifts[0](s, ka, kb, key))
                 kept = None
-                if spec_a is not None:
-                    part = fit(part, spec_a)
+                if spec is not None:
+                    part = fit(part, spec)
                 total = get(ka)
                 if total is None:
                     cotangents[ka] = part
@@ -131,34 +110,35 @@ def pull_back(
                     cotangents[ka] = add_into(total, part)
                 else:
                     cotangents[ka] = add(total, part)
-                part = None
-            if to_b:
-                pull = pulls[1]
-                if pull is None:
-                    part = g
-                elif raw:
-                    part = pull(g, sb)
-                else:
-                    part = pull(g, primitive.lifts[1](sb, ka, kb, key))
-                if spec_b is not None:
-                    part = fit(part, spec_b)
-                total = get(kb)
-                if total is None:
-                    cotangents[kb] = part
-                elif raw:
-                    cotangents[kb] = None
-                    cotangents[kb] = add_into(total, part)
-                else:
-                    cotangents[kb] = add(total, part)
-                part = None
-        elif size == 7:
-            pull_general(record, g, cotangents, needed, raw)
-        else:  # one of several outputs: collect under the key of the application
-            _, _, key, index, specs, _ = record
-            parts = cotangents.get(key)
-            if parts is None:
-                parts = cotangents[key] = [None] * len(specs)
-            parts[index] = g if parts[index] is None else add(parts[index], g)
+                part = total = None  # what only the table holds may be written over
+            last, k, s, spec = 1, kb, last_s, last_spec
+        else:
+            if size == 7:
+                pull_general(record, g, cotangents, needed, raw)
+            else:  # one of several outputs: collect under the key of the application
+                _, _, key, index, specs, _ = record
+                parts = cotangents.setdefault(key, [None] * len(specs))
+                parts[index] = plus(parts[index], g)
+            continue
+        if spec is SKIP or (needed is not None and k not in needed):
+            continue
+        pull = pulls[last]
+        if pull is None:
+            part = g
+        else:
+            part = pull(g, s) if raw else pull(g, primitive.lifts[last](s, ka, kb, key))
+        g = None
+        if spec is not None:
+            part = fit(part, spec)
+        total = get(k)
+        if total is None:
+            cotangents[k] = part
+        elif raw:
+            cotangents[k] = None
+            cotangents[k] = add_into(total, part)
+        else:
+            cotangents[k] = add(total, part)
+        part = total = None
     for key in wanted:
         if key not in found and key in cotangents:
             g = cotangents[key]
@@ -210,13 +190,16 @@ def pull_general(
         if part is None:
             continue
         part = fit(part, spec)
-        if total is None:
-            cotangents[k] = part
-        elif raw:
+        if raw and total is not None:
             cotangents[k] = None
             cotangents[k] = add_into(total, part)
         else:
-            cotangents[k] = total + part
+            cotangents[k] = plus(total, part)
+
+
+def plus(total: Any, part: Any) -> Any:
+    """The sum of two cotangents, where None is zero."""
+    return part if total is None else add(total, part)
 
 
 def is_held_once(g: Any) -> bool:

@@ -318,6 +318,8 @@ class GradientTape:
         for leaf in leaves:
             if not isinstance(leaf, Tensor):
                 raise TypeError(f"GradientTape.jacobian: sources holds a {type(leaf).__name__}; Tensors are expected")
+        if type(target) is Variable:
+            trace.accessed(target)  # asking for it is a read
         rows = self._rows(trace, target, leaves)
         final = []
         for leaf, row in zip(leaves, rows, strict=True):
@@ -370,6 +372,8 @@ class GradientTape:
             raise ValueError(
                 f"GradientTape.batch_jacobian: target has {target.shape[0]} examples and source {source.shape[0]}"
             )
+        if type(target) is Variable:
+            trace.accessed(target)
         examples, inner = target.shape[0], target.shape[1:]
         n = int(np.prod(inner))
         g = None

@@ -342,7 +342,8 @@ _COMPLEX = Linear(
     arguments=("a", "b"),
 )  # fmt: skip
 _ABS = elementwise("abs", lambda x: sign(x), doc="")
-_SIGN = piecewise_constant("sign", doc="")
+# A path with the slope 0 (not Zero: no path), as users of TensorFlow, JAX and PyTorch expect; y == 2 never holds.
+_SIGN = elementwise("sign", route(lambda g, y: where(y == 2, g, 0)), doc="")
 _ANGLE = Zero("angle_of_real", np.angle, ("x",), batch="align")
 
 
