@@ -156,17 +156,22 @@ ARRAY: dict[str, tuple[Function, tuple[str, ...]]] = {
     "eigen": (_eigen, ("linalg",)),
     "orthogonal": (_orthogonal, ("linalg",)),
     "singular values": (_singular, ("linalg",)),
-    "Cholesky": (lambda x: gt.sum(gt.linalg.cholesky(_symmetric(x) + 9 * np.eye(3)) * np.arange(9.0).reshape(3, 3)), ("linalg",)),
+    "Cholesky": (
+        lambda x: gt.sum(gt.linalg.cholesky(_symmetric(x) + 9 * np.eye(3)) * np.arange(9.0).reshape(3, 3)),
+        ("linalg",),
+    ),
     "parts": (_parts, ()),
     "running product": (lambda x: gt.sum(gt.cumulative_prod(gt.concat([x, x[:2]])) * np.arange(1.0, 6.0)), ()),
     "einsum": (lambda x: gt.sum(gt.einsum("i,j,jk->ik", x, gt.exp(x), _matrix(x)) ** 2) / 100, ("einsum",)),
     "sorting": (lambda x: gt.sum(gt.sort(np.array([0.5, -0.25, 1.0]) * x) ** 3 * np.array([1.0, 2.0, 4.0])), ("sort",)),
     "watched weights": (_watched_weights, ()),
-    "dict of parts": (lambda x: (lambda p: p["a"] * p["b"][0] ** 2 * gt.tanh(p["b"][1]))(
-        {"a": x[0], "b": (x[1], x[2])}), ()),
+    "dict of parts": (
+        lambda x: (lambda p: p["a"] * p["b"][0] ** 2 * gt.tanh(p["b"][1]))({"a": x[0], "b": (x[1], x[2])}),
+        (),
+    ),
     "softmax": (lambda x: gt.sum(gt.nn.softmax(2 * x) * x), ("nn",)),
     "logsumexp": (lambda x: gt.logsumexp(3 * x) * x[1], ("logsumexp",)),
-}  # fmt: skip
+}
 VECTOR = np.array([0.4, 0.7, 1.1])
 DIRECTION = np.array([0.9, -0.5, 0.6])
 
@@ -176,7 +181,7 @@ def available(needs: tuple[str, ...]) -> bool:
     return all(hasattr(gt, name) for name in needs)
 
 
-# -- transforms --------------------------------------------------------------------------------------------------
+# -- transforms ----------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Transform:
     """`apply(f, v)`: the transformed function; `order`: how many derivatives it takes."""
@@ -298,7 +303,7 @@ def stacked(f: Function, names: tuple[str, ...], v: Any) -> Function:
     return f
 
 
-# -- the right answers -------------------------------------------------------------------------------------------
+# -- the right answers ---------------------------------------------------------------------------------------------
 def combined(derivatives: Callable[[float], list[float]], names: tuple[str, ...]) -> float:
     """What the stack must give, from the plain derivatives along v at a distance t on the line."""
     order = sum(TRANSFORMS[name].order for name in names)

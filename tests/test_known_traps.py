@@ -51,7 +51,7 @@ def answers(t: Trap) -> dict[str, Any]:
         n = np.arange(x.size)
         return {"hessian": gt.hessian(t.function)(x)} | {
             f"{outer} over {inner}": gt.stack(
-                [MODES[outer](lambda v, i=i: MODES[inner](t.function)(v)[i])(gt.asarray(x)) for i in n]
+                [MODES[outer](lambda v, i=i, inner=inner: MODES[inner](t.function)(v)[i])(gt.asarray(x)) for i in n]
             )
             for outer, inner in itertools.product(["reverse", "forward"], repeat=2)
         }

@@ -99,7 +99,7 @@ def test_there_are_enough_programs() -> None:
     assert len(SCALAR) + len(ARRAY) >= 20
 
 
-# -- perturbation confusion --------------------------------------------------------------------------------------
+# -- perturbation confusion ----------------------------------------------------------------------------------------
 DERIVATIVES = ["grad", "jvp", "tape", "accumulator", "tape.jacobian", "jacobian forward", "linearize"]
 
 
@@ -108,7 +108,7 @@ def d(mode: str, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return TRANSFORMS[mode].apply(f, ONE)
 
 
-@pytest.mark.parametrize(("outer", "inner"), itertools.product(DERIVATIVES, repeat=2))
+@pytest.mark.parametrize(("outer", "inner"), list(itertools.product(DERIVATIVES, repeat=2)))
 def test_perturbations_are_not_confused(outer: str, inner: str) -> None:
     """d/dx [x · d/dy (x + y)] = 1."""
     assert float(d(outer, lambda x: x * d(inner, lambda y: x + y)(2.0))(3.0)) == 1.0
@@ -118,7 +118,7 @@ def test_perturbations_are_not_confused(outer: str, inner: str) -> None:
     assert float(d(outer, lambda x: d(inner, lambda y: x**2)(x))(3.0)) == 0.0
 
 
-@pytest.mark.parametrize(("first", "second", "third"), itertools.product(DERIVATIVES[:5], repeat=3))
+@pytest.mark.parametrize(("first", "second", "third"), list(itertools.product(DERIVATIVES[:5], repeat=3)))
 def test_three_levels_with_closures_over_all_variables(first: str, second: str, third: str) -> None:
     f = d(first, lambda x: x * d(second, lambda y: y * d(third, lambda z: x * y * z)(2.0))(3.0))
     assert float(f(5.0)) == 60.0
@@ -164,7 +164,7 @@ def test_a_value_kept_from_a_transform_that_has_ended_is_refused(first: str, sec
     kept: list[Any] = []
     begin = {"jvp": lambda f: gt.jvp(f, (X,), (X,)), "vmap": lambda f: gt.vmap(f)(X), "outside": lambda f: f(X)}
     begin[first](lambda x: (kept.append(x), x)[1])
-    with pytest.raises(TypeError, match="multiply was given a value from inside a transform .* that has ended"):
+    with pytest.raises(TypeError, match=r"multiply was given a value from inside a transform .* that has ended"):
         begin[second](lambda y: y * kept[0])
 
 
@@ -173,7 +173,7 @@ def test_a_pullback_made_inside_vmap_serves_there() -> None:
     np.testing.assert_allclose(gt.vmap(f)(X[:, 0]).numpy(), 6 * X[:, 0] ** 2 + 2 * X[:, 0], rtol=1e-13)
 
 
-# -- vmap and gradients ------------------------------------------------------------------------------------------
+# -- vmap and gradients --------------------------------------------------------------------------------------------
 X = np.random.default_rng(0).normal(size=(5, 3))
 W = np.random.default_rng(1).normal(size=(3,))
 
@@ -299,7 +299,7 @@ def test_vmap_over_one_example_and_none() -> None:
     assert gt.vmap(gt.grad(lambda x: gt.sum(x**3)))(np.zeros((0, 2))).shape == (0, 2)
 
 
-# -- nested forward mode -----------------------------------------------------------------------------------------
+# -- nested forward mode -------------------------------------------------------------------------------------------
 def reused(x: Any) -> Any:
     """sin(x) exp(x), with intermediates used twice: what other systems' nested forward mode gets wrong."""
     s, e = gt.sin(x), gt.exp(x)
@@ -310,7 +310,9 @@ def reused(x: Any) -> Any:
 REUSED = [lambda x, k=k: np.exp(x) * np.sqrt(2.0) ** k * np.sin(x + k * np.pi / 4) for k in range(5)]
 
 
-@pytest.mark.parametrize("modes", [*itertools.product(["jvp", "accumulator"], repeat=3), ("tape", "accumulator", "jvp")])
+@pytest.mark.parametrize(
+    "modes", [*itertools.product(["jvp", "accumulator"], repeat=3), ("tape", "accumulator", "jvp")]
+)
 def test_nested_forward_mode_with_reused_intermediates(modes: tuple[str, ...]) -> None:
     f: Callable[[Any], Any] = reused
     for k, mode in enumerate(modes, 1):
@@ -346,7 +348,7 @@ def test_accumulator_over_tape_and_tape_over_accumulator() -> None:
     np.testing.assert_allclose(tape.gradient(slope, x).numpy(), want, rtol=1e-13)
 
 
-# -- a nest of everything ----------------------------------------------------------------------------------------
+# -- a nest of everything ------------------------------------------------------------------------------------------
 def test_third_derivatives_through_all_three_modes() -> None:
     """vmap of forward of reverse of a tape, with a closed-over weight."""
     w = gt.Variable(0.7)

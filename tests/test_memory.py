@@ -48,7 +48,7 @@ def traced(work: Callable[[], Any]) -> tuple[int, int]:
     return after - before, peak - before
 
 
-# -- letting go ------------------------------------------------------------------------------------------------------
+# -- letting go ----------------------------------------------------------------------------------------------------
 def program(x: Any) -> Any:
     """A bit of everything."""
     y = gt.sin(x) * gt.exp(-x) + x**2
@@ -285,7 +285,7 @@ def test_a_dropped_result_of_a_recorded_operation_costs_only_its_record(without_
     assert tape.gradient(y, x).tolist() == [2.0] * 1000
 
 
-# -- what a record saves -----------------------------------------------------------------------------------------------
+# -- what a record saves -------------------------------------------------------------------------------------------
 def saved_arrays(f: Callable[..., Any], *arrays: Any) -> list[str]:
     """Which arrays the record of the last operation of f(*arrays) holds: x0, x1 ... its inputs, y its output."""
     xs = [gt.constant(a) for a in arrays]
@@ -352,7 +352,7 @@ def test_a_product_saves_only_what_the_watched_factor_needs() -> None:
     assert tape.gradient(y, x).tolist() == [1.0] * 3
 
 
-# -- size ----------------------------------------------------------------------------------------------------------------
+# -- size ----------------------------------------------------------------------------------------------------------
 def loop(n: int) -> tuple[float, float]:
     """Seconds for the gradient of n operations, freed included; and the gradient."""
     x = gt.constant(1.0)

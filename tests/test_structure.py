@@ -30,7 +30,7 @@ LONGEST = 600
 EXTRAS = {"gradtape.functions.special": "scipy", "gradtape.functions.nn": "scipy"}
 
 
-# -- who imports whom ----------------------------------------------------------------------------------------------------
+# -- who imports whom ----------------------------------------------------------------------------------------------
 def stated() -> dict[str, set[str]]:
     """The table of docs/architecture.md: unit -> units it may import."""
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def test_files_are_short(folder: str) -> None:
     assert not long
 
 
-# -- what importing brings ----------------------------------------------------------------------------------------------
+# -- what importing brings -----------------------------------------------------------------------------------------
 def loaded_by(statement: str) -> set[str]:
     """Modules in sys.modules after a statement in a fresh interpreter."""
     code = f"import sys\n{statement}\nprint(*sys.modules)"
@@ -147,12 +147,23 @@ def test_importing_gradtape_brings_numpy_and_nothing_heavier() -> None:
     tops = {name.split(".")[0] for name in extra}
     foreign = {t for t in tops if t not in sys.stdlib_module_names and t not in ("gradtape", "numpy")}
     assert not foreign
-    heavy = {"asyncio", "doctest", "unittest", "http", "urllib", "xml", "email", "multiprocessing", "sqlite3", "tkinter"}
+    heavy = {
+        "asyncio",
+        "doctest",
+        "unittest",
+        "http",
+        "urllib",
+        "xml",
+        "email",
+        "multiprocessing",
+        "sqlite3",
+        "tkinter",
+    }
     assert not heavy & tops, "slow parts of the standard library"
     assert not {"gradtape.tf", "gradtape.cli", "gradtape.testing"} & extra, "imported on demand only"
 
 
-# -- documentation ---------------------------------------------------------------------------------------------------------
+# -- documentation -------------------------------------------------------------------------------------------------
 NAMESPACES = [gt] + [getattr(gt, name) for name in ("linalg", "nn", "special") if hasattr(gt, name)]
 
 
@@ -166,7 +177,7 @@ def callables() -> Iterator[tuple[str, Any]]:
     """Every public function and class, and the public methods of classes."""
     for namespace in NAMESPACES:
         for name, value in public(namespace).items():
-            if not callable(value) or isinstance(value, type) and issubclass(value, np.generic):
+            if not callable(value) or (isinstance(value, type) and issubclass(value, np.generic)):
                 continue
             yield f"{namespace.__name__}.{name}", value
             if inspect.isclass(value) and value.__module__.startswith("gradtape"):
@@ -194,11 +205,24 @@ def test_docstrings_begin_with_a_sentence() -> None:
 def test_namespaces_show_no_internals(namespace: ModuleType) -> None:
     """Only names of the field: no typing helpers, no imported packages, no rules."""
     shown = {name for name in dir(namespace) if not name.startswith("_")}
-    leaked = shown & {"Any", "Callable", "Sequence", "annotations", "np", "numpy", "math", "apply", "kernels", "elementwise"}
+    leaked = shown & {
+        "Any",
+        "Callable",
+        "Sequence",
+        "annotations",
+        "np",
+        "numpy",
+        "math",
+        "apply",
+        "kernels",
+        "elementwise",
+    }
     assert not leaked
 
 
-NAMES = ["gradtape"] + [m.name for m in pkgutil.walk_packages([str(PACKAGE)], "gradtape.") if m.name != "gradtape.__main__"]
+NAMES = ["gradtape"] + [
+    m.name for m in pkgutil.walk_packages([str(PACKAGE)], "gradtape.") if m.name != "gradtape.__main__"
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -216,7 +240,9 @@ def examples(module: ModuleType) -> Iterator[doctest.DocTest]:
     }
     for key, value in list(objects.items()):
         if inspect.isclass(value):
-            objects |= {f"{key}.{a}": m for a, m in vars(value).items() if inspect.isfunction(m) or isinstance(m, property)}
+            objects |= {
+                f"{key}.{a}": m for a, m in vars(value).items() if inspect.isfunction(m) or isinstance(m, property)
+            }
     for key, value in objects.items():
         text = getattr(value, "__doc__", None) or ""
         if ">>>" in text:

@@ -185,7 +185,7 @@ def test_a_task_started_inside_a_tape_does_not_disturb_it() -> None:
     assert asyncio.run(main()) == (27.0, [6.0, 6.0])
 
 
-# -- exceptions ----------------------------------------------------------------------------------------------------------
+# -- exceptions ----------------------------------------------------------------------------------------------------
 class Broken(Exception):
     """Raised by the user's code."""
 

@@ -25,7 +25,7 @@ def same(got: Any, want: Any, rtol: float = 1e-11) -> None:
     np.testing.assert_allclose(got, want, rtol=rtol, atol=1e-13)
 
 
-# -- grad, value_and_grad ------------------------------------------------------------------------------------------------
+# -- grad, value_and_grad ------------------------------------------------------------------------------------------
 class Pair(NamedTuple):
     w: Any
     b: Any
@@ -119,7 +119,43 @@ def test_single_precision_stays_single() -> None:
     assert gt.vmap(gt.grad(f))(np.stack([x, x])).dtype == np.float32
 
 
-# -- vjp, jvp, linearize -------------------------------------------------------------------------------------------------
+TRANSFORMED: dict[str, Callable[[Any], Any]] = {
+    "grad": lambda f: gt.grad(f)(X),
+    "vjp": lambda f: gt.vjp(f, X)[1](1.0)[0],
+    "linearize": lambda f: gt.stack([gt.linearize(f, X)[1](e) for e in np.eye(3)]),
+    "jvp": lambda f: gt.stack([gt.jvp(f, (X,), (e,))[1] for e in np.eye(3)]),
+    "vmap": lambda f: gt.vmap(gt.grad(f))(np.stack([X, X]))[1],
+    "forward": lambda f: gt.jacobian(f, mode="forward")(X),
+    "reverse": lambda f: gt.jacobian(f, mode="reverse")(X),
+    "auto": lambda f: gt.jacobian(lambda x: gt.stack([f(x)] * 5))(X)[0],
+    "hessian": lambda f: gt.hessian(lambda x: f(x) ** 2 / 2)(X) @ np.ones(3),
+    "hvp": lambda f: gt.hvp(lambda x: f(x) ** 2 / 2, X, np.ones(3)),
+    "diagonal": lambda f: gt.hessian_diagonal(lambda x: f(x) ** 2 / 2, X),
+}
+
+
+@pytest.mark.parametrize("how", TRANSFORMED)
+def test_a_function_may_assign_into_its_argument(how: str) -> None:
+    """The derivative is with respect to what came in; and the caller's array stays as it was."""
+
+    def f(x: Any) -> Any:
+        x[0] = x[1] * 3.0
+        x *= 2.0
+        return gt.sum(x * np.array([1.0, 10.0, 100.0]))
+
+    before, slope = X.copy(), np.array([0.0, 26.0, 200.0])
+    if how in ("hessian", "hvp"):
+        slope = slope * slope.sum()
+    elif how == "diagonal":
+        slope = slope**2
+    same(TRANSFORMED[how](f), slope)
+    np.testing.assert_array_equal(X, before)
+    t = gt.constant(X)
+    gt.grad(f)(t), gt.vmap(lambda s, x: f(x) * s, in_axes=(0, None))(X, t)
+    same(t, before)
+
+
+# -- vjp, jvp, linearize -------------------------------------------------------------------------------------------
 def test_pullback_of_containers() -> None:
     f = lambda p, y: {"s": p["a"] * y, "t": (gt.sum(p["a"]), y**2)}
     value, pullback = gt.vjp(f, {"a": X}, 2.0)
@@ -163,7 +199,7 @@ def test_linearize() -> None:
     same(gt.jacobian(lambda t: push(t, 0.0)[1])(V), 2 * X)
 
 
-# -- jacobian, hessian -----------------------------------------------------------------------------------------------------
+# -- jacobian, hessian ---------------------------------------------------------------------------------------------
 MODES = ["auto", "forward", "reverse"]
 
 
@@ -200,9 +236,16 @@ def test_jacobian_of_empty_arrays(mode: str) -> None:
     assert gt.jacobian(lambda x: x[:0], mode=mode)(X).shape == (0, 3)
 
 
-@pytest.mark.parametrize("f", [
-    lambda z: z**2 * (1 + 2j), lambda z: gt.real(z * gt.conj(z)), lambda z: gt.conj(z), gt.abs, lambda z: gt.stack([z * 1j, z]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda z: z**2 * (1 + 2j),
+        lambda z: gt.real(z * gt.conj(z)),
+        lambda z: gt.conj(z),
+        gt.abs,
+        lambda z: gt.stack([z * 1j, z]),
+    ],
+)
 def test_jacobian_of_complex_numbers_is_the_same_in_every_mode(f: Any) -> None:
     z = X + 1j * V
     tape_says = [gt.grad(lambda z, i=i: gt.reshape(f(z), (-1,))[i])(z).numpy() for i in range(f(z).size)]
@@ -304,7 +347,7 @@ def test_derivative() -> None:
     same(gt.grad(gt.derivative(gt.exp, 2))(0.5), math.exp(0.5))
 
 
-# -- custom ------------------------------------------------------------------------------------------------------------------
+# -- custom --------------------------------------------------------------------------------------------------------
 def softclip(x: Any, s: Any) -> Any:
     return gt.tanh(x / s) * s
 
@@ -351,7 +394,10 @@ def test_custom_rules_serve_every_mode_and_order(rules: str) -> None:
     for n in (0, 1):
         want = gt.vmap(gt.grad(softclip, argnums=n))(xs, ss).numpy()
         same(gt.vmap(gt.grad(f, argnums=n))(xs, ss), want)
-        same(gt.vmap(gt.grad(f, argnums=n), in_axes=(0, None))(xs, 1.5), gt.vmap(gt.grad(softclip, n), (0, None))(xs, 1.5).numpy())
+        same(
+            gt.vmap(gt.grad(f, argnums=n), in_axes=(0, None))(xs, 1.5),
+            gt.vmap(gt.grad(softclip, n), (0, None))(xs, 1.5).numpy(),
+        )
         same(gt.grad(lambda x, s: gt.sum(gt.vmap(f)(x, s)), argnums=n)(xs, ss), want)
     x = gt.Variable(0.3)
     with gt.GradientTape() as tape:
@@ -423,17 +469,31 @@ def test_custom_cotangent_none_is_unconnected() -> None:
     assert gy is None
 
 
-# -- what is refused -----------------------------------------------------------------------------------------------------
+# -- what is refused -----------------------------------------------------------------------------------------------
 square = lambda x: x**2
 total = lambda x: gt.sum(x**2)
 REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
-    "argnums too large": (ValueError, r"gradtape\.grad: argnums=2, but the function is called with 1 positional",
-                          lambda: gt.grad(square, argnums=2)(1.0)),
-    "argnums of another type": (TypeError, r"argnums must be an int or a tuple of ints, not 'x'",
-                                lambda: gt.grad(square, argnums="x")(1.0)),
+    "argnums too large": (
+        ValueError,
+        r"gradtape\.grad: argnums=2, but the function is called with 1 positional",
+        lambda: gt.grad(square, argnums=2)(1.0),
+    ),
+    "argnums of another type": (
+        TypeError,
+        r"argnums must be an int or a tuple of ints, not 'x'",
+        lambda: gt.grad(square, argnums="x")(1.0),
+    ),
     "argnums a bool": (TypeError, "argnums must be an int", lambda: gt.grad(square, argnums=True)(1.0)),
-    "an int": (TypeError, r"gradtape\.grad: argument 0 has dtype int64.*pass 3\.0 instead of 3", lambda: gt.grad(square)(3)),
-    "an int array": (TypeError, "argument 1 has dtype int64", lambda: gt.grad(lambda a, b: a * b, 1)(1.0, np.arange(3))),
+    "an int": (
+        TypeError,
+        r"gradtape\.grad: argument 0 has dtype int64.*pass 3\.0 instead of 3",
+        lambda: gt.grad(square)(3),
+    ),
+    "an int array": (
+        TypeError,
+        "argument 1 has dtype int64",
+        lambda: gt.grad(lambda a, b: a * b, 1)(1.0, np.arange(3)),
+    ),
     "a bool to jvp": (TypeError, r"gradtape\.jvp: a primal has dtype bool", lambda: gt.jvp(square, (True,), (1.0,))),
     "an int to vjp": (TypeError, r"gradtape\.vjp: a primal has dtype int64", lambda: gt.vjp(square, 3)),
     "an int to jacobian": (TypeError, r"gradtape\.jacobian: argument 0", lambda: gt.jacobian(square)(3)),
@@ -442,34 +502,71 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
     "no function to vmap": (TypeError, r"gradtape\.vmap: f must be a function", lambda: gt.vmap(X)),
     "no array returned": (TypeError, "returned a NoneType, which is no array", lambda: gt.grad(lambda x: None)(1.0)),
     "text returned": (TypeError, "returned a str, which is no array", lambda: gt.grad(lambda x: "y")(1.0)),
-    "no pair with has_aux": (TypeError, r"has_aux=True the function must return a pair",
-                             lambda: gt.grad(square, has_aux=True)(1.0)),
-    "tangent shape": (ValueError, r"a tangent has shape \(2,\), its primal \(3,\)", lambda: gt.jvp(total, (X,), (X[:2],))),
+    "no pair with has_aux": (
+        TypeError,
+        r"has_aux=True the function must return a pair",
+        lambda: gt.grad(square, has_aux=True)(1.0),
+    ),
+    "tangent shape": (
+        ValueError,
+        r"a tangent has shape \(2,\), its primal \(3,\)",
+        lambda: gt.jvp(total, (X,), (X[:2],)),
+    ),
     "tangent count": (ValueError, "2 tangents for 1 primals", lambda: gt.jvp(total, (X,), (X, X))),
     "bare primals": (TypeError, r"jvp\(f, \(x,\), \(v,\)\)", lambda: gt.jvp(total, X, V)),
     "cotangent shape": (ValueError, r"a cotangent has shape \(3,\), its output \(\)", lambda: gt.vjp(total, X)[1](X)),
     "cotangent count": (ValueError, "2 cotangents for 1 outputs", lambda: gt.vjp(total, X)[1]((1.0, 2.0))),
     "pushforward shape": (ValueError, r"a tangent has shape \(2,\)", lambda: gt.linearize(total, X)[1](X[:2])),
-    "mode": (ValueError, r"mode must be 'auto', 'forward' or 'reverse', not 'sideways'", lambda: gt.jacobian(total, mode="sideways")),
-    "batch_size": (ValueError, "batch_size must be a positive int, not 0", lambda: gt.jacobian(square, batch_size=0)(X)),
-    "Hessian of a vector function": (ValueError, r"hessian: f must give a scalar; it gave an array of shape \(3,\)",
-                                     lambda: gt.hessian(square)(X)),
+    "mode": (
+        ValueError,
+        r"mode must be 'auto', 'forward' or 'reverse', not 'sideways'",
+        lambda: gt.jacobian(total, mode="sideways"),
+    ),
+    "batch_size": (
+        ValueError,
+        "batch_size must be a positive int, not 0",
+        lambda: gt.jacobian(square, batch_size=0)(X),
+    ),
+    "Hessian of a vector function": (
+        ValueError,
+        r"hessian: f must give a scalar; it gave an array of shape \(3,\)",
+        lambda: gt.hessian(square)(X),
+    ),
     "hvp of a vector function": (ValueError, r"hvp: f must give a scalar", lambda: gt.hvp(square, X, V)),
     "hvp shape": (ValueError, r"v has shape \(2,\), x has \(3,\)", lambda: gt.hvp(total, X, V[:2])),
     "hvp count": (ValueError, "v has 2 arrays, x has 1", lambda: gt.hvp(total, X, [V, V])),
-    "diagonal of a container": (TypeError, "x must be one array", lambda: gt.hessian_diagonal(lambda x: total(x[0]), [X])),
+    "diagonal of a container": (
+        TypeError,
+        "x must be one array",
+        lambda: gt.hessian_diagonal(lambda x: total(x[0]), [X]),
+    ),
     "order 0": (ValueError, "order must be a positive int, not 0", lambda: gt.derivative(square, 0)),
     "order 1.5": (ValueError, "order must be a positive int, not 1.5", lambda: gt.derivative(square, 1.5)),
     "vmap lengths": (ValueError, "batches of 4 and of 3 examples in one call", lambda: gt.vmap(gt.add)(A, X)),
-    "vmap axis": (ValueError, r"in_axes names axis 1 of an argument of shape \(3,\)", lambda: gt.vmap(square, in_axes=1)(X)),
-    "vmap of a number": (ValueError, r"in_axes names axis 0 of an argument of shape \(\)", lambda: gt.vmap(square)(1.0)),
+    "vmap axis": (
+        ValueError,
+        r"in_axes names axis 1 of an argument of shape \(3,\)",
+        lambda: gt.vmap(square, in_axes=1)(X),
+    ),
+    "vmap of a number": (
+        ValueError,
+        r"in_axes names axis 0 of an argument of shape \(\)",
+        lambda: gt.vmap(square)(1.0),
+    ),
     "vmap over nothing": (ValueError, "nothing to map over", lambda: gt.vmap(square, in_axes=None)(X)),
     "vmap structure": (ValueError, r"in_axes=\(0, 0\) does not fit", lambda: gt.vmap(square, in_axes=(0, 0))(X)),
-    "if on a batch": (TypeError, r"Use gradtape\.where instead of `if`", lambda: gt.vmap(lambda x: x if x > 0 else -x)(X)),
+    "if on a batch": (
+        TypeError,
+        r"Use gradtape\.where instead of `if`",
+        lambda: gt.vmap(lambda x: x if x > 0 else -x)(X),
+    ),
     "custom without rules": (ValueError, "give vjp or jvp, or both", lambda: gt.custom(square)),
-    "custom with a wrong count": (ValueError, "gave 1 cotangents for 2 arguments",
-                                  lambda: gt.grad(gt.custom(lambda a, b: a * b, vjp=lambda g, y, a, b: (g,)))(1.0, 2.0)),
-}  # fmt: skip
+    "custom with a wrong count": (
+        ValueError,
+        "gave 1 cotangents for 2 arguments",
+        lambda: gt.grad(gt.custom(lambda a, b: a * b, vjp=lambda g, y, a, b: (g,)))(1.0, 2.0),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -22,7 +22,7 @@ PLACE = Path(os.environ.get("GRADTAPE_TRAPS") or Path(__file__).resolve().parent
 TAYLOR_ONLY = {"recip_d20"}
 
 #: (case, mode) whose answer is lost between operations: repeated eigenvalues, where the eigenvectors have no
-#: derivative. NaN says so; a finite number would be wrong. (Forward mode cannot see that a projector forgets the gauge.)
+#: derivative. NaN says so; a finite number would be wrong. (Forward mode cannot see that a projector forgets a gauge.)
 LOST = {("eigh_matfun_rep_d1", mode) for mode in ("reverse", "tape", "forward")} | {("eigh_projector_rep", "forward")}
 
 

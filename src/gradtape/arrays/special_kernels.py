@@ -7,7 +7,7 @@ in the tails, where the usual formulas cancel, they sum asymptotic series.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from math import comb, factorial, pi, prod, sqrt
 from typing import Any
 
@@ -316,11 +316,19 @@ def in_rows(x: Any) -> Any:
     return np.ascontiguousarray(x if x.dtype.kind == "f" else x.astype(np.float64))
 
 
+@lru_cache(maxsize=8)
+def starts(size: int, n: int) -> Any:
+    """The flat position at which each row of n begins; read only."""
+    y = np.arange(0, size, n)
+    y.flags.writeable = False
+    return y
+
+
 def peaks(x: Any) -> Any:
     """The flat position of the largest entry of each row."""
     n = x.shape[-1]
     at = x.reshape(-1, n).argmax(axis=-1)
-    at += np.arange(0, x.size, n)
+    at += starts(x.size, n)
     return at
 
 
@@ -427,28 +435,34 @@ def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
     """-log_softmax(logits) at the label of each row, and how it changes with the logits: p - one_hot(labels)."""
     labels, x = np.asarray(labels), in_rows(logits)
     n = x.shape[-1]
-    if labels.size and (labels.min() < 0 or labels.max() >= n):
-        raise ValueError(
-            f"gradtape.nn.sparse_softmax_cross_entropy_with_logits: labels must lie in [0, {n}), the number of "
-            f"classes; they range from {labels.min()} to {labels.max()}"
-        )
     if labels.shape != x.shape[:-1]:
         shape = np.broadcast_shapes(labels.shape, x.shape[:-1])
         labels, x = np.broadcast_to(labels, shape), in_rows(np.broadcast_to(x, (*shape, n)))
     if not x.size:
         return np.zeros(x.shape[:-1], x.dtype)[()], x
-    d, e, at, rest = shifted(x)
-    there = labels.reshape(-1) + np.arange(0, x.size, n)
-    rest = rest.reshape(-1)
-    loss = (np.log1p(rest) - d.reshape(-1)[there]).reshape(labels.shape)[()]
+    label = labels.reshape(-1)
+    if np.less(label, 0).any() or np.greater_equal(label, n).any():
+        raise ValueError(
+            f"gradtape.nn.sparse_softmax_cross_entropy_with_logits: labels must lie in [0, {n}), the number of "
+            f"classes; they range from {label.min()} to {label.max()}"
+        )
+    rows = x.reshape(-1, n)
+    d = rows.reshape(-1)
+    at = peaks(rows)
+    d = (rows - d[at][:, None]).reshape(-1)
+    e = np.exp(d)
+    e[at] = 0  # the peak's 1 is added last, so that what is left of it keeps its digits
+    rest = np.add.reduce(e.reshape(-1, n), axis=-1)
     total = rest + 1
-    e /= total.reshape(*labels.shape, 1)
-    flat = e.reshape(-1)
-    flat[at] = 1 / total
-    flat[there] -= 1
-    right = there == at
-    flat[at[right]] = -rest[right] / total[right]
-    return loss, e
+    there = label + starts(x.size, n)
+    loss = np.log1p(rest) - d[there]
+    change = e.reshape(-1, n)
+    change /= total[:, None]
+    e[at] = 1 / total
+    e[there] -= 1
+    right = np.flatnonzero(there == at)
+    e[at[right]] = -rest[right] / total[right]
+    return loss.reshape(labels.shape)[()], e.reshape(x.shape)
 
 
 def one_hot(indices: Any, depth: int, dtype: Any) -> Any:

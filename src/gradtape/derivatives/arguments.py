@@ -11,7 +11,7 @@ from ..context import active
 from ..functions.creation import asarray
 from ..nest import Structure, flatten
 from ..primitive import Linear, apply
-from ..tensor import Tensor, Variable, VirtualTensor, tensor
+from ..tensor import Tensor, Variable, VirtualTensor, tensor, tracked
 
 _IDENTITY = Linear("identity", lambda x: x, lambda g, x: g, batch="align")
 
@@ -23,6 +23,11 @@ def same(x: Any) -> Tensor:
             return apply(_IDENTITY, x)  # type: ignore[no-any-return]
         return tensor(x._data)
     return asarray(x)
+
+
+def again(x: Tensor) -> Tensor:
+    """Another handle on the same value."""
+    return tracked(x._data, x._key)
 
 
 def differentiable(x: Any, function: str, argument: str) -> Tensor:
@@ -63,9 +68,9 @@ class Selected:
             self.structures.append(structure)
 
     def call(self, f: Callable[..., Any], leaves: Sequence[Tensor], kwargs: dict[str, Any]) -> Any:
-        """f with these leaves in the selected arguments."""
+        """f with these leaves in the selected arguments, on handles of its own: `x[i] = v` in f moves no leaf of ours."""
         arguments = list(self.arguments)
-        for position, part in zip(self.positions, self.groups(leaves), strict=True):
+        for position, part in zip(self.positions, self.groups([again(leaf) for leaf in leaves]), strict=True):
             arguments[position] = part
         return f(*arguments, **kwargs)
 

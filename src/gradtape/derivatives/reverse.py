@@ -12,7 +12,7 @@ from ..functions.elementwise import conj
 from ..nest import flatten
 from ..sweep import Trace, fit, run
 from ..tensor import Tensor, Virtual, tensor
-from .arguments import Selected, as_output, asarray, check_callable, differentiable, named, zeros_like
+from .arguments import Selected, again, as_output, asarray, check_callable, differentiable, named, zeros_like
 
 
 def ones_like(y: Tensor) -> Any:
@@ -103,7 +103,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     for leaf in inputs:
         trace.follow(leaf)
     with observed_by((*active(), trace)):
-        out = f(*structure.unflatten(inputs))
+        out = f(*structure.unflatten([again(x) for x in inputs]))
     outputs, out_structure = flatten(out)
     outputs = [as_output(y, "vjp") for y in outputs]
 

@@ -33,7 +33,7 @@ def ones(shape: Any, dtype: Any = float32, name: Any = None) -> Tensor:
     return constants_made(gt.ones(as_shape(shape), dtype=dtype))
 
 
-def fill(dims: Any, value: Any, name: Any = None) -> Tensor:
+def fill(dims: Any, value: Any, name: Any = None) -> Any:
     """The value in every element."""
     return gt.broadcast_to(convert_to_tensor(value), as_shape(dims))
 
@@ -98,14 +98,14 @@ def meshgrid(*args: Any, indexing: str = "xy", name: Any = None) -> list[Any]:
 
 
 # -- asking -----------------------------------------------------------------------------------------------------------
-def _read(x: Any) -> Tensor:
+def _read(x: Any) -> Any:
     x = x if isinstance(x, Tensor) else convert_to_tensor(x)
     if isinstance(x, CoreVariable):
         touch(x)
     return x
 
 
-def shape(input: Any, out_type: Any = int32, name: Any = None) -> Tensor:
+def shape(input: Any, out_type: Any = int32, name: Any = None) -> Any:
     """The lengths of the axes, as an integer Tensor."""
     return gt.asarray(np.array(_read(input).shape, out_type))
 

@@ -48,7 +48,7 @@ def stateless(seed: Any) -> np.random.Generator:
 
 def _moved(noise: Any, scale: Any, shift: Any, dtype: Any) -> Tensor:
     """noise * scale + shift, connected to both."""
-    x = asarray(np.asarray(noise, dtype)[()])
+    x: Any = asarray(np.asarray(noise, dtype)[()])
     if not (isinstance(scale, float | int) and scale == 1):
         x = x * (convert_to_tensor(scale, dtype) if not isinstance(scale, Tensor) else scale)
     if not (isinstance(shift, float | int) and shift == 0):
