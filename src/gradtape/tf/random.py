@@ -46,7 +46,7 @@ def stateless(seed: Any) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
-def _moved(noise: Any, scale: Any, shift: Any, dtype: Any) -> Tensor:
+def _moved(noise: Any, scale: Any, shift: Any, dtype: Any) -> Any:
     """noise * scale + shift, connected to both."""
     x: Any = asarray(np.asarray(noise, dtype)[()])
     if not (isinstance(scale, float | int) and scale == 1):
@@ -56,18 +56,18 @@ def _moved(noise: Any, scale: Any, shift: Any, dtype: Any) -> Tensor:
     return x
 
 
-def _normal(rng: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Tensor:
+def _normal(rng: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
     return _moved(rng.standard_normal(as_shape(shape)), stddev, mean, dtype)
 
 
-def _truncated(rng: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Tensor:
+def _truncated(rng: Any, shape: Any, mean: Any, stddev: Any, dtype: Any) -> Any:
     noise = rng.standard_normal(as_shape(shape))
     while (wrong := np.abs(noise) > 2).any():
         noise = np.where(wrong, rng.standard_normal(noise.shape), noise)
     return _moved(noise, stddev, mean, dtype)
 
 
-def _uniform(rng: Any, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Tensor:
+def _uniform(rng: Any, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Any:
     dtype = np.dtype(dtype)
     if dtype.kind in "iu":
         if maxval is None:
@@ -84,21 +84,21 @@ def _uniform(rng: Any, shape: Any, minval: Any, maxval: Any, dtype: Any) -> Tens
 
 def normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: Any = None, name: Any = None
-) -> Tensor:
+) -> Any:
     """Normally distributed numbers, differentiable by mean and stddev."""
     return _normal(generator(seed), shape, mean, stddev, dtype)
 
 
 def truncated_normal(
     shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, seed: Any = None, name: Any = None
-) -> Tensor:
+) -> Any:
     """Normally distributed numbers, those beyond two standard deviations drawn again."""
     return _truncated(generator(seed), shape, mean, stddev, dtype)
 
 
 def uniform(
     shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, seed: Any = None, name: Any = None
-) -> Tensor:
+) -> Any:
     """Uniformly distributed numbers from minval up to maxval (exclusive; 1 by default)."""
     return _uniform(generator(seed), shape, minval, maxval, dtype)
 
@@ -118,21 +118,21 @@ def categorical(logits: Any, num_samples: Any, dtype: Any = int64, seed: Any = N
 
 def stateless_normal(
     shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, name: Any = None, alg: Any = None
-) -> Tensor:
+) -> Any:
     """Normally distributed numbers that depend on the seed only."""
     return _normal(stateless(seed), shape, mean, stddev, dtype)
 
 
 def stateless_truncated_normal(
     shape: Any, seed: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = float32, name: Any = None, alg: Any = None
-) -> Tensor:
+) -> Any:
     """Truncated normally distributed numbers that depend on the seed only."""
     return _truncated(stateless(seed), shape, mean, stddev, dtype)
 
 
 def stateless_uniform(
     shape: Any, seed: Any, minval: Any = 0, maxval: Any = None, dtype: Any = float32, name: Any = None, alg: Any = None
-) -> Tensor:
+) -> Any:
     """Uniformly distributed numbers that depend on the seed only."""
     return _uniform(stateless(seed), shape, minval, maxval, dtype)
 
