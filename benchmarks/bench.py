@@ -17,7 +17,7 @@ import numpy as np
 import footprint
 import plot
 import report
-from worker import Worker, interleaved
+from worker import DISTURBED, Worker, measured
 from workloads import SYSTEMS, WORKLOADS
 
 HERE = pathlib.Path(__file__).parent
@@ -56,13 +56,13 @@ def agree(workload, answers: dict) -> dict[str, str]:
 def measure(chosen: argparse.Namespace) -> dict:
     systems = [s for s in SYSTEMS if s == "gradtape" or chosen.peers is None or s in chosen.peers]
     print(f"Starting {', '.join(SYSTEMS[s] for s in systems)}", flush=True)
-    warn_of_other_work()                                    # before the workers' own start-up counts as load
     workers = [Worker(system) for system in systems]
     results = {
         "machine": {"cpu": cpu(), "cores": os.cpu_count(), "python": platform.python_version()},
         "threads": chosen.threads,
         "versions": {w.system: w.version for w in workers},
         "seconds": {},
+        "others": {},
         "problems": [],
     }
     try:
@@ -93,19 +93,15 @@ def measure_one(workload, workers, repetitions: int, results: dict) -> None:
         problem(results, f"{workload.title}: {SYSTEMS[system]} disagrees with the others by {worst}, relatively")
     ready = [worker for worker in workers if worker.system in answers and worker.system not in wrong]
     if ready:
-        results["seconds"][workload.name] = interleaved(ready, repetitions)
-        print(f"  {workload.title}: {len(ready)} systems agree and are timed", flush=True)
+        results["seconds"][workload.name], part = measured(ready, repetitions)
+        results["others"][workload.name] = part
+        note = f"; other work took {part:.0%} of the machine meanwhile" if part >= DISTURBED else ""
+        print(f"  {workload.title}: {len(ready)} systems agree and are timed{note}", flush=True)
 
 
 def problem(results: dict, text: str) -> None:
     results["problems"].append(text)
     print(f"  !! {text}", flush=True)
-
-
-def warn_of_other_work() -> None:
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load > 0.5:
-        print(f"  Load {load:.1f}: other work runs here too; matrix products on two threads suffer most.")
 
 
 def cpu() -> str:
@@ -138,7 +134,10 @@ def main() -> int:
     rows = report.measured(results)
     machine = results["machine"]
     print(f"\nPython {machine['python']}, {machine['cores']} cores, {machine['cpu']}, {results['threads']} threads")
-    print("In brackets: gradtape's time as a multiple of that system's, so below 1 gradtape is faster.\n")
+    print("In brackets: gradtape's time as a multiple of that system's, so below 1 gradtape is faster.")
+    if any(part >= DISTURBED for part in results["others"].values()):
+        print("~: other work took more than 5 % of the machine meanwhile, so these figures are not to be relied upon.")
+    print()
     print(report.table(rows), report.footprint(results), report.targets(results), sep="\n\n")
 
     results["targets"] = report.judged(results)

@@ -23,6 +23,7 @@ def import_seconds(systems, repetitions=7) -> dict[str, float]:
     """Least seconds of an import in a fresh interpreter. Least, since a disk or another process can only add to it."""
     program = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode: so shall a checkout
     least: dict[str, float] = {}
     for _ in range(repetitions):
         for system in systems:

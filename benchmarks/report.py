@@ -1,5 +1,6 @@
 """The figures as text: one table of medians and ratios, the targets, Markdown for a README."""
 
+from worker import DISTURBED
 from workloads import BY_NAME, SYSTEMS, WORKLOADS
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -50,7 +51,8 @@ def measured(results: dict) -> list[list[str]]:
     for workload in WORKLOADS:
         if workload.name in results["seconds"]:
             seconds = results["seconds"][workload.name]
-            rows.append([workload.title] + [cell(seconds, s) for s in present] + ["absent" for _ in absent])
+            mark = "~ " if results["others"][workload.name] >= DISTURBED else ""
+            rows.append([mark + workload.title] + [cell(seconds, s) for s in present] + ["absent" for _ in absent])
     if results.get("imports"):
         row = [seconds_text(results["imports"].get(s)) for s in present] + ["absent" for _ in absent]
         rows.append(["import (least)", *row])

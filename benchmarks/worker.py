@@ -19,6 +19,7 @@ import peers
 from workloads import BY_NAME
 
 BLOCK = 0.02            # seconds that one timed block lasts at least
+DISTURBED = 0.05        # the part of the machine taken by other work from which on medians are not to be relied upon
 
 
 def serve(system: str, pipe: Connection) -> None:
@@ -106,11 +107,53 @@ class Worker:
         self.process.join()
 
 
-def interleaved(workers: list[Worker], repetitions: int) -> dict[str, float]:
-    """Median seconds of a call for each worker's prepared workload; each round starts with another worker."""
+def interleaved(workers: list[Worker], repetitions: int) -> dict[str, list[float]]:
+    """Seconds of a call for each worker's prepared workload; each round starts with another worker."""
     seconds = {worker.system: [] for worker in workers}
     for turn in range(repetitions):
         first = turn % len(workers)
         for worker in workers[first:] + workers[:first]:
             seconds[worker.system].append(worker.ask("time"))
-    return {system: statistics.median(times) for system, times in seconds.items()}
+    return seconds
+
+
+class OthersWork:
+    """The part of the machine's processors that processes other than the workers took, where /proc tells it."""
+
+    def __init__(self, workers: list[Worker]):
+        self.processes = [os.getpid()] + [worker.process.pid for worker in workers]
+        self.start = self.now()
+
+    def now(self) -> tuple[int, int] | None:
+        """Clock ticks so far: of all processors together, and those that were busy with others' work."""
+        try:
+            with open("/proc/stat") as stat:
+                ticks = [int(t) for t in stat.readline().split()[1:9]]
+            ours = 0
+            for process in self.processes:
+                with open(f"/proc/{process}/stat") as stat:
+                    ours += sum(int(t) for t in stat.read().rsplit(")", 1)[1].split()[11:13])
+        except (OSError, ValueError, IndexError):
+            return None
+        idle = ticks[3] + ticks[4]
+        return sum(ticks), sum(ticks) - idle - ours
+
+    def part(self) -> float:
+        end = self.now()
+        if self.start is None or end is None or end[0] == self.start[0]:
+            return 0.0
+        return max(0.0, (end[1] - self.start[1]) / (end[0] - self.start[0]))
+
+
+def measured(workers: list[Worker], repetitions: int, tries: int = 3) -> tuple[dict[str, float], float]:
+    """Medians, and the part of the machine that other work took meanwhile. Where that is much, measured again."""
+    best = None
+    for _ in range(tries):
+        others = OthersWork(workers)
+        seconds = interleaved(workers, repetitions)
+        part = others.part()
+        if best is None or part < best[1]:
+            best = {system: statistics.median(times) for system, times in seconds.items()}, part
+        if part < DISTURBED:
+            break
+    return best

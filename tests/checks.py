@@ -164,4 +164,5 @@ def check_batch(case: Case, tolerance: float) -> None:
             for i, whole in enumerate(together):
                 want = np.stack([one[i].numpy() for one in alone])
                 assert whole.shape == want.shape, (what, axes, whole.shape, want.shape)
-                np.testing.assert_allclose(whole.numpy(), want, rtol=tolerance, atol=tolerance, err_msg=f"{what} {axes}")
+                name = f"{what} {axes}"
+                np.testing.assert_allclose(whole.numpy(), want, rtol=tolerance, atol=tolerance, err_msg=name)

@@ -53,7 +53,8 @@ def recurrence(n: Any, x: Any) -> Any:
 
 def branches(n: Any, x: Any) -> Any:
     """A guarded formula: the branch that is not taken is infinite or NaN."""
-    return n.where(x > 0, x * n.log(n.where(x > 0, x, 1.0)), x**2) + n.where(x < 100, n.sin(x), n.exp(x * 1e3))
+    guarded = n.where(x > 0, x * n.log(n.where(x > 0, x, 1.0)), x**2)
+    return guarded + n.where(x < 100, n.sin(x), n.exp(x * 1e3)) + n.where(x < 9, n.cos(x), n.sqrt(x - 9) * n.log(x - 9))
 
 
 SCALAR: dict[str, Callable[[Any, Any], Any]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -321,15 +322,23 @@ def test_nested_forward_mode_with_reused_intermediates(modes: tuple[str, ...]) -
     np.testing.assert_allclose(gt.vmap(f)(np.array([0.1, 1.1])).numpy(), REUSED[3](np.array([0.1, 1.1])), rtol=1e-12)
 
 
-def test_nested_accumulators_nest_strictly() -> None:
+@pytest.mark.parametrize("inside_a_tape", [False, True])
+def test_nested_accumulators_nest_strictly(inside_a_tape: bool) -> None:
     """The outer one differentiates the inner one's tangents; the inner one knows nothing of the outer's."""
-    x = gt.Variable(1.1)
-    with gt.ForwardAccumulator(x, gt.constant(1.0)) as outer, gt.ForwardAccumulator(x, gt.constant(1.0)) as inner:
+    x, one = gt.Variable(1.1), gt.constant(1.0)
+    with ExitStack() as stack:
+        tape = stack.enter_context(gt.GradientTape(persistent=True)) if inside_a_tape else None
+        outer = stack.enter_context(gt.ForwardAccumulator(x, one))
+        inner = stack.enter_context(gt.ForwardAccumulator(x, one))
         y = reused(x)
-    np.testing.assert_allclose(float(inner.jvp(y)), REUSED[1](1.1), rtol=1e-13)
+        first, second = inner.jvp(y), outer.jvp(inner.jvp(y))
+    np.testing.assert_allclose(float(first), REUSED[1](1.1), rtol=1e-13)
     np.testing.assert_allclose(float(outer.jvp(y)), REUSED[1](1.1), rtol=1e-13)
-    np.testing.assert_allclose(float(outer.jvp(inner.jvp(y))), REUSED[2](1.1), rtol=1e-13)
+    np.testing.assert_allclose(float(second), REUSED[2](1.1), rtol=1e-13)
     assert inner.jvp(outer.jvp(y)) is None
+    if tape is not None:
+        np.testing.assert_allclose(float(tape.gradient(first, x)), REUSED[2](1.1), rtol=1e-13)
+        np.testing.assert_allclose(float(tape.gradient(second, x)), REUSED[3](1.1), rtol=1e-13)
 
 
 def test_accumulator_over_tape_and_tape_over_accumulator() -> None:

@@ -448,6 +448,39 @@ def test_custom_with_a_numpy_body() -> None:
     same(f(0.5), 2.5), same(gt.grad(f)(0.5), 5.0), same(gt.jvp(f, (0.5,), (2.0,))[1], 10.0)
 
 
+def scaled_by(w: Any) -> Any:
+    """A custom function that uses w without being told of it."""
+    return gt.custom(lambda x: x * w, vjp=lambda g, y, x: g * w)
+
+
+@pytest.mark.parametrize(
+    "x", [lambda b: 2.0, lambda b: b + 1.0, lambda b: b], ids=["constant", "moving", "the value itself"]
+)
+@pytest.mark.parametrize("transform", [
+    lambda f: gt.vmap(f)(X), lambda f: gt.jvp(f, (3.0,), (1.0,)), lambda f: gt.vmap(gt.grad(f))(X),
+])  # fmt: skip
+def test_custom_refuses_an_outer_value_of_a_transform(transform: Any, x: Any) -> None:
+    """What its rules say nothing of must be an argument."""
+    with pytest.raises(
+        TypeError, match="uses a value from outside its arguments that belongs to a transform around it"
+    ):
+        transform(lambda b: scaled_by(b)(x(b)))
+
+
+@pytest.mark.parametrize(
+    "x", [lambda b: 2.0, lambda b: b + 1.0, lambda b: b], ids=["constant", "moving", "the value itself"]
+)
+def test_custom_warns_of_an_outer_value_that_is_differentiated(x: Any) -> None:
+    with pytest.warns(gt.UnconnectedGradientWarning, match="Pass it as an argument"):
+        gt.grad(lambda b: scaled_by(b)(x(b)))(3.0)
+    w = gt.Variable(3.0)
+    with pytest.warns(gt.UnconnectedGradientWarning, match="from outside its arguments"), gt.GradientTape() as tape:
+        y = scaled_by(w)(2.0)
+    assert tape.gradient(y, w) is None
+    with gt.GradientTape():  # nobody differentiates these
+        scaled_by(gt.Variable(3.0, trainable=False))(gt.Variable(2.0)), scaled_by(gt.constant(1.0))(2.0)
+
+
 def test_custom_as_a_decorator_with_keywords() -> None:
     @gt.custom(vjp=lambda g, y, x: g * 2.0)
     def twice(x: Any, *, times: int = 1) -> Any:

@@ -50,9 +50,12 @@ def test_a_wrong_slope_is_caught(slope: Callable[..., object]) -> None:
 
 def test_a_wrong_transpose_is_caught() -> None:
     primitive = Linear(
-        "wrong_cumsum", np.cumsum, lambda g, x: gt.cumulative_sum(g), batch=lambda size, v, f: gt.cumulative_sum(v[0], axis=1),
+        "wrong_cumsum",
+        np.cumsum,
+        lambda g, x: gt.cumulative_sum(g),
+        batch=lambda size, v, f: gt.cumulative_sum(v[0], axis=1),
         register=False,
-    )  # fmt: skip
+    )
     with pytest.raises(AssertionError):
         everything(lambda x: apply(primitive, x), X)
 

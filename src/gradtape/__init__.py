@@ -18,12 +18,12 @@ from . import linalg as linalg
 from . import nn as nn
 from . import special as special
 from .derivatives.custom import custom
+from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
 from .derivatives.forward import jvp, linearize
 from .derivatives.nth import derivative
 from .derivatives.reverse import grad, value_and_grad, vjp
 from .derivatives.vectorize import vmap
-from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .errors import (
     GradtapeError,
     LostGradientError,

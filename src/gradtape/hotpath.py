@@ -16,7 +16,19 @@ import numpy as np
 
 from .arrays import numpy_kernels as kernels
 from .context import active, next_key
-from .primitive import FAST, SCALE, SCALE_EITHER, Bilinear, Elementwise, Primitive, Route, Rule, Zero, apply, leave_records
+from .primitive import (
+    FAST,
+    SCALE,
+    SCALE_EITHER,
+    Bilinear,
+    Elementwise,
+    Primitive,
+    Route,
+    Rule,
+    Zero,
+    apply,
+    leave_records,
+)
 from .tensor import RAW, Tensor, Variable, VirtualTensor, ndarray, new, tensor, touch
 
 #: Argument of a record that is not tracked; None means tracked and of the result's own shape and dtype.
@@ -115,7 +127,11 @@ READ = """\
         touch({0})
 """
 
-SAME = "None if d{0}.__class__ is y.__class__ is float64 or d{0}.shape == y.shape and d{0}.dtype is y.dtype else (d{0}.shape, d{0}.dtype, y.shape, y.dtype)"
+#: The spec of an argument: None if the result has its shape and dtype, so that its cotangent needs no fitting.
+SAME = (
+    "None if d{0}.__class__ is y.__class__ is float64 or d{0}.shape == y.shape and d{0}.dtype is y.dtype "
+    "else (d{0}.shape, d{0}.dtype, y.shape, y.dtype)"
+)
 
 
 CODE: dict[str, types.CodeType] = {}

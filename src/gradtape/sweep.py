@@ -20,9 +20,9 @@ from .arrays.numpy_kernels import LARGE, OuterSum, add_into
 from .context import LEVEL, active, next_key, observed_by
 from .errors import NoDerivativeError
 from .functions.elementwise import add, real
-from .hotpath import SKIP, lift
 from .functions.manipulation import astype, broadcast_to
 from .functions.reductions import sum_to
+from .hotpath import SKIP, lift
 from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, scale
 from .tensor import Tensor, Virtual, tensor, tracked
 
@@ -93,13 +93,13 @@ def pull_back(
             primitive, key, ka, s, spec, kb, last_s, last_spec = record
             pulls = primitive.raw_pulls if raw else primitive.pulls
             if spec is not SKIP and (needed is None or ka in needed):
-                kept = g if last_spec is not SKIP else None  # while it is kept, no pullback writes over g
+                _kept = g if last_spec is not SKIP else None  # while it is kept, no pullback writes over g
                 pull = pulls[0]
                 if pull is None:
                     part = g
                 else:
                     part = pull(g, s) if raw else pull(g, primitive.lifts[0](s, ka, kb, key))
-                kept = None
+                _kept = None
                 if spec is not None:
                     part = fit(part, spec)
                 total = get(ka)

@@ -68,7 +68,7 @@ class Selected:
             self.structures.append(structure)
 
     def call(self, f: Callable[..., Any], leaves: Sequence[Tensor], kwargs: dict[str, Any]) -> Any:
-        """f with these leaves in the selected arguments, on handles of its own: `x[i] = v` in f moves no leaf of ours."""
+        """f with these leaves in the selected arguments, on handles of its own: `x[i] = v` in f moves none of ours."""
         arguments = list(self.arguments)
         for position, part in zip(self.positions, self.groups([again(leaf) for leaf in leaves]), strict=True):
             arguments[position] = part

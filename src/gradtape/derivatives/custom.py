@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..context import observed_by
+from ..context import LEVEL, active, observed_by
+from ..errors import warn
 from ..nest import flatten
 from ..primitive import General, apply
-from ..tensor import tensor
+from ..tensor import Tensor, VirtualTensor, tensor
 from .arguments import as_output, asarray, check_callable
 
 
@@ -48,13 +49,50 @@ def custom(
             values = [as_output(leaf, name) for leaf in leaves]
             return values[0] if shape.parts is None else tuple(values)
 
-        with observed_by(()):
-            out = flat(*inputs)
+        watcher = OuterValues(active())
+        with observed_by((watcher,) if watcher.observers else ()):
+            out = flat(*[tensor(x._data) for x in inputs])  # handles that nobody follows
+        if watcher.used:
+            warn(
+                f"custom: {name} uses a value from outside its arguments that is being differentiated; its rule says "
+                "nothing of that value, whose derivative is dropped. Pass it as an argument"
+            )
         outputs = len(out) if isinstance(out, tuple) else 0
         out = apply(primitive_for(flat, vjp, jvp, name, len(inputs), outputs), *inputs)
         return out if outputs == 0 else structure[0].unflatten(out if isinstance(out, tuple) else (out,))
 
     return update_wrapper(with_rules, f)
+
+
+class OuterValues:
+    """An observer in the place of others, that only notes whether values are used which they follow."""
+
+    __slots__ = ("observers", "level", "used", "virtual", "fallible")
+    wants_everything = False
+
+    def __init__(self, observers: tuple[Any, ...]):
+        self.observers = observers
+        self.level = LEVEL.get()
+        self.used = self.virtual = self.fallible = False
+
+    @property
+    def slots(self) -> OuterValues:
+        """Itself: what is followed is asked of the others."""
+        return self
+
+    def __contains__(self, key: int) -> bool:
+        return any([key in observer.slots for observer in self.observers])
+
+    def __setitem__(self, key: int, record: Any) -> None:
+        self.used = True
+
+    def accessed(self, variable: Any) -> None:
+        """A variable is read: the others may want to follow it from now on."""
+        for observer in self.observers:
+            observer.accessed(variable)
+
+    def note_number(self, x: Tensor, kind: str, line: str) -> None:
+        """A number was taken of x: a constant in any case."""
 
 
 def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, arguments: int, outputs: int) -> General:
@@ -66,6 +104,11 @@ def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, argument
     def kernel(*data: Any) -> Any:
         with observed_by(()):
             out = f(*[tensor(d) for d in data])
+        if any([isinstance(part, VirtualTensor) for part in (out if isinstance(out, tuple) else (out,))]):
+            raise TypeError(
+                f"gradtape.custom: {name} uses a value from outside its arguments that belongs to a transform around it "
+                "(vmap, jvp, ...): pass it as an argument"
+            )
         if outputs == 0:
             return out._data
         values = tuple([part._data for part in out])

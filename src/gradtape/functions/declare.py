@@ -49,10 +49,7 @@ def operand(x: Any, function: str = "this function", argument: str = "argument")
 
 def contains_tensor(x: Any) -> bool:
     """Whether a (nested) list or tuple holds a Tensor."""
-    for part in x:
-        if isinstance(part, Tensor) or (isinstance(part, list | tuple) and contains_tensor(part)):
-            return True
-    return False
+    return any(isinstance(part, Tensor) or (isinstance(part, list | tuple) and contains_tensor(part)) for part in x)
 
 
 def _slow(primitive: Any) -> Function:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..functions.manipulation import broadcast_to, reshape
 from ..functions.declare import shape_of
+from ..functions.manipulation import broadcast_to, reshape
 from ..primitive import Axes, Core, Primitive, apply
-from ..tensor import Tensor, Virtual, VirtualTensor, concrete, tensor
+from ..tensor import Tensor, Virtual, VirtualTensor, tensor
 
 
 class Batched(Virtual):
