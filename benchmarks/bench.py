@@ -33,6 +33,7 @@ def arguments() -> argparse.Namespace:
                         help="gradtape and only these: " + ", ".join(list(SYSTEMS)[1:]))  # fmt: skip
     parser.add_argument("--repetitions", type=int, default=15, help="timed blocks of each system (default 15)")
     parser.add_argument("--threads", type=int, default=2, help="threads for each system (default 2)")
+    parser.add_argument("--readme", type=pathlib.Path, help="also put the table into this file, at its markers")
     parser.add_argument("--no-footprint", action="store_true", help="leave out import time, overheads and memory")
     return parser.parse_args()
 
@@ -123,6 +124,18 @@ def add_footprint(results: dict) -> None:
         problem(results, f"gradtape, footprint: {answer.stderr.strip().splitlines()[-1]}")
 
 
+def put_into(readme: pathlib.Path, table: str, results: dict) -> None:
+    """Replace what stands between the file's two markers by the table and the versions it was measured with."""
+    versions = ", ".join(f"{SYSTEMS[s]} {v}" for s, v in results["versions"].items() if v and s != "gradtape")
+    machine = results["machine"]
+    disturbed = any(part >= DISTURBED for part in results["others"].values())
+    note = " Rows with ~ were disturbed by other work on the machine." if disturbed else ""
+    text = f"{table}\n\nPython {machine['python']}, {machine['cores']} cores; {versions}.{note}"
+    head, rest = readme.read_text(encoding="utf-8").split("<!-- bench -->")
+    _, tail = rest.split("<!-- /bench -->")
+    readme.write_text(f"{head}<!-- bench -->\n{text}\n<!-- /bench -->{tail}", encoding="utf-8")
+
+
 def main() -> int:
     chosen = arguments()
     os.environ.update({name: str(chosen.threads) for name in THREADS})       # the workers inherit these
@@ -144,6 +157,8 @@ def main() -> int:
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "bench.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (chosen.out / "bench.md").write_text(report.markdown(rows) + "\n", encoding="utf-8")
+    if chosen.readme:
+        put_into(chosen.readme, report.markdown(rows), results)
     plot.draw(results, chosen.out / "bench.png")
     print(f"\nwritten: {chosen.out}/bench.json, bench.md, bench.png")
     return 1 if any("gradtape" in problem for problem in results["problems"]) else 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..context import LEVEL, active, observed_by
+from ..context import LEVEL, active, next_key, observed_by
 from ..errors import warn
 from ..nest import flatten
 from ..primitive import General, apply
@@ -67,12 +67,12 @@ def custom(
 class OuterValues:
     """An observer in the place of others, that only notes whether values are used which they follow."""
 
-    __slots__ = ("observers", "level", "used", "virtual", "fallible")
+    __slots__ = ("observers", "level", "start", "used", "virtual", "fallible")
     wants_everything = False
 
     def __init__(self, observers: tuple[Any, ...]):
         self.observers = observers
-        self.level = LEVEL.get()
+        self.level, self.start = LEVEL.get(), next_key()
         self.used = self.virtual = self.fallible = False
 
     @property
@@ -87,8 +87,8 @@ class OuterValues:
         self.used = True
 
     def accessed(self, variable: Any) -> None:
-        """A variable is read: the others may want to follow it from now on."""
-        for observer in self.observers:
+        """A variable is read: the others may want to follow it from now on, unless it was made just now."""
+        for observer in self.observers if variable._key < self.start else ():
             observer.accessed(variable)
 
     def note_number(self, x: Tensor, kind: str, line: str) -> None:
@@ -106,8 +106,8 @@ def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, argument
             out = f(*[tensor(d) for d in data])
         if any([isinstance(part, VirtualTensor) for part in (out if isinstance(out, tuple) else (out,))]):
             raise TypeError(
-                f"gradtape.custom: {name} uses a value from outside its arguments that belongs to a transform around it "
-                "(vmap, jvp, ...): pass it as an argument"
+                f"gradtape.custom: {name} uses a value from outside its arguments that belongs to a transform around "
+                "it (vmap, jvp, ...): pass it as an argument"
             )
         if outputs == 0:
             return out._data

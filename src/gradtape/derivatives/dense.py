@@ -239,7 +239,10 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     inputs = selected.leaves
     directions, _ = flatten(v)
     if len(directions) != len(inputs):
-        raise ValueError(f"gradtape.hvp: v has {len(directions)} arrays, x has {len(inputs)}")
+        raise ValueError(
+            f"gradtape.hvp: v has {len(directions)} arrays, x has {len(inputs)} (a list is a container of arrays; "
+            "for a vector pass a NumPy array or a Tensor)"
+        )
     trace, gradient = recorded_gradient(f, selected, {}, "hvp")
     seeds: dict[int, Any] = {}
     for g, a, d in zip(gradient, inputs, directions, strict=True):

@@ -29,7 +29,10 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     leaves, structure = flatten(tuple(primals))
     directions, _ = flatten(tuple(tangents))
     if len(leaves) != len(directions):
-        raise ValueError(f"gradtape.jvp: {len(directions)} tangents for {len(leaves)} primals")
+        raise ValueError(
+            f"gradtape.jvp: {len(directions)} tangents for {len(leaves)} primals (a list is a container of arrays; "
+            "for a vector pass a NumPy array or a Tensor)"
+        )
     points = [differentiable(leaf, "jvp", "a primal") for leaf in leaves]
     moving = []
     for x, t in zip(points, directions, strict=True):
