@@ -294,6 +294,14 @@ def test_vmap_in_axes_and_out_axes_of_containers() -> None:
     np.testing.assert_array_equal(negative.numpy(), tree["w"] * 2)
 
 
+def test_vmap_results_that_all_examples_share() -> None:
+    shared, own = gt.vmap(lambda x: (gt.constant(W) * 2.0, x), out_axes=(None, 0))(X)
+    assert shared.shape == (3,)
+    assert own.shape == X.shape
+    with pytest.raises(ValueError, match="out_axes is None for a result that differs between the examples"):
+        gt.vmap(lambda x: x, out_axes=None)(X)
+
+
 def test_vmap_over_one_example_and_none() -> None:
     assert gt.vmap(gt.grad(lambda x: x**3))(np.array([2.0])).tolist() == [12.0]
     assert gt.vmap(gt.grad(lambda x: x**3))(np.zeros(0)).shape == (0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -109,6 +110,16 @@ def test_derived_functions_have_telling_names() -> None:
     assert gt.grad(energy).__name__ == "grad_energy"
     assert "Energy of x." in (gt.grad(energy).__doc__ or "")
     assert gt.vmap(energy).__name__ == "vmap_energy"
+
+
+@pytest.mark.parametrize("transform", [gt.grad, gt.jacobian, lambda f: lambda x: gt.jvp(f, (x,), (1.0,))])
+def test_a_number_taken_on_the_way_is_warned_of(transform: Any) -> None:
+    """math.sin(x) asks for float(x), and its value is a constant; where nothing else leads to x, that is said."""
+    with pytest.warns(gt.UnconnectedGradientWarning, match=r"float\(.*constant"):
+        transform(lambda x: math.sin(x))(1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gt.grad(lambda x: x**2 if float(x) > 0 else x)(1.0)
 
 
 def test_single_precision_stays_single() -> None:

@@ -294,10 +294,11 @@ class Trace:
     """A Wengert list: what observes operations, for a tape or for one transposition.
 
     `slots`: key -> record, in the order of recording (None for a watched source); `roots`: keys watched;
-    `virtual`: whether a record was made of virtual arrays; `fallible`: whether a rule in it may raise.
+    `virtual`: whether a record was made of virtual arrays; `fallible`: whether a rule in it may raise;
+    `numbers`: where float(x) or the like was taken (key, kind, line), which explains a missing gradient.
     """
 
-    __slots__ = ("slots", "roots", "level", "fallible", "virtual")
+    __slots__ = ("slots", "roots", "level", "fallible", "virtual", "numbers")
     wants_everything = False  # of a record: what pullbacks need is enough
 
     def __init__(self) -> None:
@@ -305,6 +306,7 @@ class Trace:
         self.roots: set[int] = set()
         self.level = LEVEL.get()
         self.fallible = self.virtual = False
+        self.numbers: list[tuple[int, str, str]] = []
 
     def watch(self, x: Tensor) -> Tensor:
         """A new handle on x's value that is followed from now on, under a key of its own."""
@@ -332,7 +334,8 @@ class Trace:
         """A variable was read: no concern of a bare trace."""
 
     def note_number(self, x: Tensor, kind: str, line: str) -> None:
-        """A number was taken of x: no concern of a bare trace."""
+        """Remember that a number was taken of x."""
+        self.numbers.append((x._key, kind, line))
 
 
 def transposed(linear: Callable[[Any], Any], spec: Any, g: Any) -> Any:

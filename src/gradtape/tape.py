@@ -51,14 +51,13 @@ def wants_zeros(unconnected_gradients: Any) -> bool:
 class TapeTrace(Trace):
     """The trace of a GradientTape: it also begins to watch variables that are read."""
 
-    __slots__ = ("watch_accessed", "variables", "numbers", "state")
+    __slots__ = ("watch_accessed", "variables", "state")
 
     def __init__(self, watch_accessed: bool):
         super().__init__()
         self.watch_accessed = watch_accessed
         self.state = "new"  # then: recording, closed, used; kept here, for copies of a tape share their record
         self.variables: dict[int, Variable] = {}
-        self.numbers: list[tuple[int, str, str]] = []
 
     def accessed(self, variable: Variable) -> None:
         """Begin to watch a trainable variable."""
@@ -70,10 +69,6 @@ class TapeTrace(Trace):
         self.variables[variable.order] = variable
         if variable._data.dtype.kind in "fc":
             self.follow(variable)
-
-    def note_number(self, x: Tensor, kind: str, line: str) -> None:
-        """Remember that float(x) or the like was taken, which explains a missing gradient."""
-        self.numbers.append((x._key, kind, line))
 
 
 class GradientTape:

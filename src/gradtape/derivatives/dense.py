@@ -17,7 +17,7 @@ from ..tensor import Tensor, tensor
 from ..virtual.batched import Batched, unbatched
 from .arguments import Selected, as_output, asarray, check_callable, differentiable, named, zeros_like
 from .forward import pushed
-from .reverse import finished, ones_like
+from .reverse import finished, ones_like, warn_of_numbers
 
 
 def chunks(total: int, batch_size: int | None, function: str) -> list[tuple[int, int]]:
@@ -67,6 +67,7 @@ def reverse_rows(
                 if y._key in trace.slots:
                     seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
             results = run(trace, seeds, [x._key for x in inputs], consume=False)
+        warn_of_numbers(trace, results)
         for part, x, g in zip(parts, inputs, results, strict=True):
             if g is None:
                 part.append(tensor(np.zeros((stop - start, *x.shape), x.dtype)))

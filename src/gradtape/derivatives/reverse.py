@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..context import active, observed_by
+from ..errors import warn
 from ..functions.elementwise import conj
 from ..nest import flatten
 from ..sweep import Trace, fit, run
@@ -30,6 +31,16 @@ def finished(g: Any, like: Tensor) -> Tensor:
     if g.dtype.kind == "c":
         g = conj(g)
     return g if isinstance(g, Tensor) else tensor(g)
+
+
+def warn_of_numbers(trace: Trace, results: list[Any]) -> None:
+    """Say so where a gradient is 0 for want of a path, and a number was taken of a value that was followed."""
+    if trace.numbers and any([g is None for g in results]):
+        _, kind, line = trace.numbers[-1]
+        warn(
+            f"a gradient is 0 because no path leads to it; {kind}(x) at {line or 'some place'} made a constant of a "
+            "value that is being differentiated. Compute with gradtape's or NumPy's functions on the Tensor instead"
+        )
 
 
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
@@ -62,6 +73,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
         results: list[Any] = [None] * len(selected.leaves)
         if value._key in trace.slots:
             results = run(trace, {value._key: ones_like(value)}, [leaf._key for leaf in selected.leaves], True)
+        warn_of_numbers(trace, results)
         gradient = selected.pack([finished(g, leaf) for g, leaf in zip(results, selected.leaves, strict=True)])
         return ((value, aux) if has_aux else value), gradient
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..context import new_level
 from ..nest import flatten
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.batched import Batched, unbatched
 from .arguments import again, as_output, asarray, check_callable, named
 
@@ -28,7 +28,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
     """The function that applies f to every example of a batch, by one pass of batched operations.
 
     `in_axes`: for each positional argument the axis of the examples (None: shared by all), as an int or nested
-    like the arguments; keyword arguments are shared; `out_axes`: where the examples' axis stands in the results.
+    like the arguments; keyword arguments are shared; `out_axes`: where the examples' axis stands in the results
+    (None: there is none, for a result that is the same for all).
     Raises ValueError if the batches differ in length or there is none.
 
     >>> import gradtape as gt
@@ -66,7 +67,13 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
         outputs, out_structure = flatten(out)
         results: list[Tensor] = []
         for y, axis in zip(outputs, spread(out_axes, out, "out_axes"), strict=True):
-            whole = unbatched(as_output(y, "vmap"), level, size)
+            y = as_output(y, "vmap")
+            if axis is None:
+                if type(y) is VirtualTensor and y._data.level == level:
+                    raise ValueError("gradtape.vmap: out_axes is None for a result that differs between the examples")
+                results.append(y)
+                continue
+            whole = unbatched(y, level, size)
             results.append(moveaxis(whole, 0, axis) if axis else whole)
         return out_structure.unflatten(results)
 
