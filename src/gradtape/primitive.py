@@ -14,7 +14,7 @@ import numpy as np
 
 from .arrays import numpy_kernels as kernels
 from .context import ACTIVE, OPEN, active, next_key
-from .tensor import Tensor, Variable, Virtual, VirtualTensor, tensor, touch, tracked
+from .tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, tensor, touch, tracked
 
 ndarray = np.ndarray
 new = object.__new__
@@ -63,8 +63,7 @@ class Primitive:
     `saves[i]`: names of what argument i's pullback needs, out of the arguments and y.
     """
 
-    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "kernels", "exact_axes")
-    differentiable: tuple[int, ...]
+    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "bits")
 
     def __init__(
         self,
@@ -78,7 +77,7 @@ class Primitive:
         self.name, self.kernel, self.arguments, self.batch = name, kernel, tuple(arguments), batch
         self.saves = tuple(frozenset(names) for names in saves)
         self.outputs, self.fallible = 1, False
-        self.kernels: dict[type, Callable[..., Any]] = {}
+        self.bits: dict[int, list[int]] = {}
         if register:
             assert name not in REGISTRY, f"two primitives are called {name}"
             REGISTRY[name] = self
@@ -89,6 +88,17 @@ class Primitive:
     def needed(self, index: int) -> frozenset[str]:
         """Names of what the pullback to argument `index` needs."""
         return self.saves[index] if index < len(self.saves) else frozenset()
+
+    def saved_bits(self, count: int) -> list[int]:
+        """What `needed` says of each of `count` arguments, as bits: bit j for argument j, bit `count` for y."""
+        bits = self.bits.get(count)
+        if bits is None:
+            names = [*self.arguments[:count], *self.arguments[-1:] * (count - len(self.arguments)), "y"]
+            bits = self.bits[count] = []
+            for i in range(count):
+                wanted = self.needed(i)
+                bits.append(sum([1 << j for j, name in enumerate(names) if name in wanted]))
+        return bits
 
     def environment(self, y: Any, arguments: Sequence[Any], parameters: dict[str, Any]) -> dict[str, Any]:
         """The names that rules may mention."""
@@ -216,7 +226,7 @@ class General(Primitive):
     joint_jvp(tangents, y, *arguments) the tangent of y; a tangent None is zero. Both save everything.
     """
 
-    __slots__ = ("vjps", "jvps", "joint_vjp", "joint_jvp")
+    __slots__ = ("vjps", "jvps", "joint_vjp", "joint_jvp", "pullbacks")
 
     def __init__(
         self,
@@ -244,6 +254,19 @@ class General(Primitive):
             saves = [[name for name in rule.names if name in known] if rule else [] for rule in rules]
         super().__init__(name, kernel, arguments, batch, saves, register)
         self.outputs, self.fallible = outputs, True
+        #: The vjps as functions (g, saved arguments, y, parameters), for the sweep.
+        self.pullbacks = [None if rule is None else with_positions(rule, self.arguments) for rule in self.vjps]
+
+
+def with_positions(rule: Rule, arguments: Sequence[str]) -> Callable[..., Any]:
+    """The rule as a function (g, saved arguments, y, parameters): its names are looked up once, here."""
+    function = rule.function
+    plan = [(name, arguments.index(name) if name in arguments else -1) for name in rule.names]
+
+    def pullback(g: Any, saved: Sequence[Any], y: Any, parameters: dict[str, Any]) -> Any:
+        return function(g, *[saved[i] if i >= 0 else y if name == "y" else parameters[name] for name, i in plan])
+
+    return pullback
 
 
 def as_rules(rules: Any) -> tuple[Rule | None, ...]:
@@ -335,7 +358,7 @@ def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
 def apply_linear(primitive: Linear, x: Any, **parameters: Any) -> Any:
     """apply() for a linear function of one array, without its loops: slices, reshapes, sums are everywhere."""
     if type(x) is not Tensor:
-        return apply(primitive, x, **parameters)
+        return primitive.kernel(x, **parameters) if type(x) in RAW else apply(primitive, x, **parameters)
     data = x._data
     handle = new(Tensor)
     handle._data = y = primitive.kernel(data, **parameters)
@@ -409,37 +432,37 @@ def leave_records(
     A record of several outputs stands under a key of its own; each output refers to it by a record (key, index).
     """
     key = 0
+    count = len(data)
     for observer in observers:
         slots = observer.slots
-        tracked_here = [k in slots for k in keys]
-        if True not in tracked_here:
-            continue
-        wanted: set[str] = set()
+        wanted = -1  # nobody follows
         specs: list[Spec | None] = []
-        for i, follows in enumerate(tracked_here):
-            if follows:
-                wanted |= primitive.needed(i)
-                specs.append(Spec(data[i].shape, data[i].dtype))
+        for d, k, bits in zip(data, keys, primitive.saved_bits(count), strict=True):
+            if k in slots:
+                wanted = bits if wanted < 0 else wanted | bits
+                specs.append(Spec(d.shape, d.dtype))
             else:
                 specs.append(None)
+        if wanted < 0:
+            continue
+        if observer.wants_everything:
+            wanted = (2 << count) - 1
         if not key:
             key = next_key()
-        names = primitive.arguments
-        everything = observer.wants_everything
-        saved = [
-            d if everything or (names[i] if i < len(names) else names[-1]) in wanted else None
-            for i, d in enumerate(data)
-        ] if wanted or everything else ()
+        saved: Any = ()
+        if wanted & ((1 << count) - 1):
+            saved = [d if wanted >> i & 1 else None for i, d in enumerate(data)]
+        keeps_y = wanted >> count
         kept_y = None
         if primitive.outputs == 1:
-            if everything or "y" in wanted:
+            if keeps_y:
                 kept_y = y
             output_specs = None
         else:
             for handle in handles:
                 if not handle._key:
                     handle._key = next_key()
-            if everything or "y" in wanted:
+            if keeps_y:
                 kept_y = tuple([(handle._data, handle._key) for handle in handles])
             output_specs = [Spec(handle.shape, handle.dtype) for handle in handles]
         if primitive.fallible:

@@ -254,15 +254,15 @@ def pull_custom(
     primitive: General, g: Any, i: int, specs: Any, saved: Any, y: Any, parameters: dict[str, Any]
 ) -> Any:
     """The declared vjp, or the transpose of the declared jvp."""
-    env = primitive.environment(y, saved, parameters)
     if i >= len(primitive.vjps):
         return None
-    rule = primitive.vjps[i]
-    if rule is not None:
-        return rule(g, env=env)
+    pullback = primitive.pullbacks[i]
+    if pullback is not None:
+        return pullback(g, saved, y, parameters)
     push = primitive.jvps[i]
     if push is None:
         raise NoDerivativeError(f"{primitive.name} has no derivative in its argument {primitive.arguments[i]!r}")
+    env = primitive.environment(y, saved, parameters)
     return transposed(lambda dx: push(dx, env=env), specs[i], g)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
-from ..primitive import Axes, General, Linear, Primitive, Zero, apply, scale
+from ..primitive import Axes, General, Linear, Primitive, Zero, apply, apply_linear, scale
 from ..tensor import Tensor
 from .declare import is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
@@ -84,7 +84,7 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
         [i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1]
     )
     if axes:
-        x = apply(_SUM, x, axis=axes, keepdims=False)
+        x = apply_linear(_SUM, x, axis=axes, keepdims=False)
     return x if x.shape == shape else reshape(x, shape)
 
 
@@ -108,7 +108,7 @@ def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fal
     [4.0, 6.0]
     """
     if type(x) is Tensor and dtype is None:
-        return apply(_SUM, x, axis=axes_of(axis, len(x._data.shape), "sum"), keepdims=keepdims)
+        return apply_linear(_SUM, x, axis=axes_of(axis, len(x._data.shape), "sum"), keepdims=keepdims)
     return reduced(_SUM, x, axis, keepdims, dtype)
 
 
@@ -123,7 +123,7 @@ def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
     3.0
     """
     if type(x) is Tensor and dtype is None:
-        return apply(_MEAN, x, axis=axes_of(axis, len(x._data.shape), "mean"), keepdims=keepdims)
+        return apply_linear(_MEAN, x, axis=axes_of(axis, len(x._data.shape), "mean"), keepdims=keepdims)
     return reduced(_MEAN, x, axis, keepdims, dtype)
 
 
