@@ -107,11 +107,10 @@ BINARY_RECORD = """\
             if ka in slots:
                 if not key:
                     key = next_key()
-                slots[key] = (
-                    primitive, key,
-                    ka, {save_a}, {spec_a},
-                    kb, *(({save_b}, {spec_b}) if kb in slots else UNTRACKED),
-                )
+                if kb in slots:
+                    slots[key] = (primitive, key, ka, {save_a}, {spec_a}, kb, {save_b}, {spec_b})
+                else:
+                    slots[key] = (primitive, key, ka, {save_a}, {spec_a}, kb, None, SKIP)
             elif kb in slots:
                 if not key:
                     key = next_key()
@@ -174,7 +173,6 @@ def bindings(primitive: Primitive, slow: Callable[..., Any]) -> dict[str, Any]:
         "Variable": Variable,
         "RAW": RAW - {complex},  # complex numbers go the slow way: see apply()
         "SKIP": SKIP,
-        "UNTRACKED": (None, SKIP),
         "float64": float64,
     }
 
@@ -329,7 +327,8 @@ def binary(
         where = {"a": "da", "b": "db", "y": "y"}
         spec = SAME
         if isinstance(primitive, Bilinear):
-            spec = f"None if {primitive.direct} else (d{{0}}.shape, d{{0}}.dtype, y.shape, y.dtype)"
+            head += f"    direct = {primitive.direct}\n"
+            spec = "None if direct else (d{0}.shape, d{0}.dtype, y.shape, y.dtype)"
         flows = [slope is not None for slope in getattr(primitive, "slopes", (1, 1))]
         source = head + BINARY_RECORD.format(
             save_a=saved(primitive.names[0], where),

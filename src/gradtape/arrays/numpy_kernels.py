@@ -126,15 +126,14 @@ def all_finite(x: Any) -> bool:
 class OuterSum:
     """A sum of outer products of vectors, kept factored: a recurrent weight's cotangent, one matrix product in all.
 
-    Behaves as an array to the extent that the sweep needs: a shape, a dtype, and being added to.
+    The sweep adds to it, and makes an array of it before anything else looks at it.
     """
 
-    __slots__ = ("left", "right", "rest", "shape", "dtype")
+    __slots__ = ("left", "right", "rest")
     MOST = 256  # products kept factored at a time
 
     def __init__(self, left: Any, right: Any):
         self.left, self.right, self.rest = [left], [right], None
-        self.shape, self.dtype = (*left.shape, *right.shape), left.dtype
 
     def __add__(self, other: Any) -> Any:
         if type(other) is not OuterSum:

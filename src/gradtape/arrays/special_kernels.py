@@ -410,25 +410,26 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
     if t.dtype != x.dtype:
         dtype = np.result_type(t, x)
         t, x = t.astype(dtype), x.astype(dtype)
+    shape = x.shape
     if not x.size:
-        return np.zeros(x.shape[:-1], x.dtype)[()], np.zeros(x.shape, x.dtype)
+        return np.zeros(shape[:-1], x.dtype)[()], np.zeros(shape, x.dtype)
+    t, x = t.reshape(-1, shape[-1]), x.reshape(-1, shape[-1])
     d, e, at, rest = shifted(x)
-    rest = rest.reshape(x.shape[:-1])
+    rest = rest.reshape(-1)
     sums = np.add.reduce(t, axis=-1)
-    with np.errstate(invalid="ignore"):
-        d *= t
-    products = np.add.reduce(d, axis=-1)
-    if np.isnan(products).any():
+    products = np.einsum("ij,ij->i", d, t)
+    probe = np.add.reduce(products)
+    if probe != probe:
         d[t == 0] = 0
-        products = np.add.reduce(d, axis=-1)
+        products = np.einsum("ij,ij->i", d, t)
     loss = sums * np.log1p(rest) - products
     total = rest + 1
-    e *= (sums / total)[..., None]
-    change = e - t
+    e *= (sums / total)[:, None]
+    e -= t
     top = t.reshape(-1)[at]
-    # p (sum of the other labels) - (1 - p) label
-    change.reshape(-1)[at] = ((sums.reshape(-1) - top) - rest.reshape(-1) * top) / total.reshape(-1)
-    return loss, change
+    # at the peak p (sum of the other labels) - (1 - p) label, so that what is left of a 1 keeps its digits
+    e.reshape(-1)[at] = ((sums - top) - rest * top) / total
+    return loss.reshape(shape[:-1])[()], e.reshape(shape)
 
 
 def sparse_softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,14 +76,18 @@ def expand_reduced(g: Any, shape: tuple[int, ...], axis: tuple[int, ...]) -> Any
     return g if g.shape == kept else reshape(g, kept)
 
 
+@lru_cache(maxsize=256)
+def broadcast_axes(shape: tuple[int, ...], before: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of `shape` along which an array of shape `before` was repeated."""
+    extra = len(shape) - len(before)
+    return (*range(extra), *[i + extra for i, n in enumerate(before) if n == 1 and shape[i + extra] != 1])
+
+
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to x's shape: the transpose of broadcasting."""
-    extra = len(x.shape) - len(shape)
-    if extra < 0:
+    if len(x.shape) < len(shape):
         return x
-    axes = tuple(range(extra)) + tuple(
-        [i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1]
-    )
+    axes = broadcast_axes(x.shape, shape)
     if axes:
         x = apply_linear(_SUM, x, axis=axes, keepdims=False)
     return x if x.shape == shape else reshape(x, shape)
