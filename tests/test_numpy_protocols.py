@@ -283,7 +283,7 @@ FUNCTIONS = {
     "copy": [np.copy],
     "where": [lambda x: np.where(MASK, x, X), lambda x: np.where(x > 0.5, x * x, 0.0)],
     "select": [lambda x: np.select([x > 0.65, x > 0.25], [x * x, 2 * x], 7.0)],
-    "clip": [lambda x: np.clip(x, 0.25, 0.65), lambda x: np.clip(x, None, 0.65), lambda x: np.clip(x, min=0.25)],
+    "clip": [lambda x: np.clip(x, 0.25, 0.65), lambda x: np.clip(x, None, 0.65), lambda x: np.clip(x, 0.25, None)],
     "take": [lambda x: np.take(x, [0, 2, 2], axis=1), lambda x: np.take(x, 4), lambda x: np.compress([1, 0, 1], x, 1)],
     "take_along_axis": [lambda x: np.take_along_axis(x, np.argsort(X, 1), 1)],
     "sort": [np.sort, lambda x: np.sort(x, 0), lambda x: np.sort(x, axis=None, kind="stable")],

@@ -273,7 +273,7 @@ def getitem(x: Any, key: Any, /) -> Any:
     >>> x[gt.asarray([2, 2, 0])].tolist(), x[x > 1.5].tolist()
     ([3.0, 3.0, 1.0], [2.0, 3.0])
     """
-    if type(key) is int:
+    if type(key) is int or (type(key) is slice and is_static(key)):
         return apply_linear(_GETITEM, x, key=(key,))
     x, key, indices = parsed(x, key)
     return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)

@@ -15,9 +15,14 @@ from .declare import dtype_of, normalized_axes, operand, shape_of
 FULL = slice(None)
 Axis = int | tuple[int, ...] | None
 
+def _reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    y = x.reshape(shape) if type(x) is np.ndarray else np.reshape(x, shape)
+    return y if shape else y[()]
+
+
 _RESHAPE = Linear(
     "reshape",
-    lambda x, shape: np.reshape(x, shape),
+    _reshaped,
     lambda g, x, shape: reshape(g, x.shape),
     batch=lambda size, values, flags, shape: reshape(values[0], (size, *shape)),
 )
@@ -56,9 +61,9 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
     """
     if type(x) is not Tensor:
         x = operand(x, "reshape", "x")
-    old = shape_of(x)
     shape = tuple([int(n) for n in shape]) if isinstance(shape, tuple | list) else (int(shape),)
     if -1 in shape:
+        old = shape_of(x)
         known = 1
         for n in shape:
             known *= n if n != -1 else 1
@@ -86,7 +91,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
 # -- the order of axes -------------------------------------------------------------------------------------------
 _PERMUTE: Linear = Linear(
     "permute_dims",
-    lambda x, axes: np.transpose(x, axes),
+    lambda x, axes: x.transpose(axes) if type(x) is np.ndarray else np.transpose(x, axes),
     lambda g, x, axes: apply_linear(_PERMUTE, g, axes=inverse(axes)),
     batch=lambda size, values, flags, axes: apply_linear(_PERMUTE, values[0], axes=(0, *[a + 1 for a in axes])),
 )
@@ -102,7 +107,8 @@ def inverse(permutation: tuple[int, ...]) -> tuple[int, ...]:
 
 def array_and_shape(x: Any, function: str) -> tuple[Any, tuple[int, ...]]:
     """The operand x of a function, and its shape."""
-    x = operand(x, function, "x")
+    if type(x) is not Tensor:
+        x = operand(x, function, "x")
     return x, shape_of(x)
 
 
@@ -123,7 +129,9 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Any:
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     """x with its axes in this order, reversed by default (as NumPy's transpose and `x.T`)."""
     x, shape = array_and_shape(x, "transpose")
-    return permute_dims(x, tuple(range(len(shape)))[::-1] if axes is None else axes)
+    if axes is None:
+        return apply_linear(_PERMUTE, x, axes=tuple(range(len(shape) - 1, -1, -1)))
+    return permute_dims(x, axes)
 
 
 def moveaxis(x: Any, source: Axis, destination: Axis, /) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.numpy_kernels import OuterSum
-from ..primitive import Bilinear, Core, Linear, apply
+from ..primitive import Bilinear, Core, Linear, apply, apply_linear
 from ..tensor import Tensor
 from .declare import bilinear_function, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
@@ -31,10 +31,11 @@ def matrix_transpose(x: Any, /) -> Any:
     >>> gt.matrix_transpose(gt.asarray([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[1.0, 3.0], [2.0, 4.0]]
     """
-    x = operand(x, "matrix_transpose", "x")
+    if type(x) is not Tensor:
+        x = operand(x, "matrix_transpose", "x")
     if len(shape_of(x)) < 2:
         raise ValueError(f"gradtape.matrix_transpose: x needs two axes or more; its shape is {shape_of(x)}")
-    return apply(_MATRIX_TRANSPOSE, x)
+    return apply_linear(_MATRIX_TRANSPOSE, x)
 
 
 def column(x: Any) -> Any:
