@@ -16,7 +16,7 @@ OUT         := out
 help:
 	@echo "make demo       the article's programs, a Hessian, and a network that resists perturbation"
 	@echo "make test       ruff, the strict type check and the tests"
-	@echo "make test-full  the same with the slow tests"
+	@echo "make test-full  the same with the slow tests and fifty times as many random programs"
 	@echo "make bench      gradtape beside its peers: a table, JSON and a plot (BENCH_ARGS='--help' for options)"
 	@echo "make lint       ruff and the strict type check"
 	@echo "make clean      removes environments, caches and $(OUT)/"
@@ -54,7 +54,7 @@ test: .venv/test/.stamp
 test-full: .venv/test/.stamp
 	.venv/test/bin/python -m ruff check .
 	.venv/test/bin/python -m mypy
-	.venv/test/bin/python -m pytest -n 2 -m "slow or not slow" $(PYTEST_ARGS)
+	GRADTAPE_FUZZ=3000 .venv/test/bin/python -m pytest -n 2 -m "slow or not slow" $(PYTEST_ARGS)
 
 # Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
 PEERS := tensorflow-cpu jax torch==2.13.0 autograd
