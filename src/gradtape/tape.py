@@ -62,7 +62,10 @@ class TapeTrace(Trace):
     def accessed(self, variable: Variable) -> None:
         """Begin to watch a trainable variable."""
         if self.watch_accessed and variable.trainable:
-            self.follow_variable(variable)
+            self.variables[variable.order] = variable
+            if variable._data.dtype.kind in "fc":
+                self.slots[variable._key] = None
+                self.roots.add(variable._key)
 
     def follow_variable(self, variable: Variable) -> None:
         """Watch this variable."""

@@ -417,11 +417,12 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
     d, e, at, rest = shifted(x)
     rest = rest.reshape(-1)
     sums = np.add.reduce(t, axis=-1)
-    products = np.einsum("ij,ij->i", d, t)
+    with np.errstate(invalid="ignore"):
+        products = np.vecdot(d, t)
     probe = np.add.reduce(products)
     if probe != probe:
         d[t == 0] = 0
-        products = np.einsum("ij,ij->i", d, t)
+        products = np.vecdot(d, t)
     loss = sums * np.log1p(rest) - products
     total = rest + 1
     e *= (sums / total)[:, None]

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import special_kernels as kernels
 from ..primitive import Core, Elementwise, General, Zero, apply, scale
+from ..tensor import Tensor
 from . import special
 from .declare import dtype_of, elementwise, operand, route, shape_of
 from .elementwise import abs, logistic, select, tanh, where
@@ -273,6 +274,10 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     >>> losses.tolist()
     [4.248354255291589e-18]
     """
+    if type(labels) is type(logits) is Tensor and axis == -1:
+        shape = labels.shape
+        if shape and shape == logits.shape and labels.dtype.kind == "f":  # nothing to convert, nothing to say
+            return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
     name = "nn.softmax_cross_entropy_with_logits"
     labels, logits = operand(labels, name, "labels"), operand(logits, name, "logits")
     shape, other = shape_of(logits), shape_of(labels)
