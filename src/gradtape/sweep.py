@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays.numpy_kernels import LARGE, OuterSum, add_into
+from .arrays.numpy_kernels import LARGE, OuterSum, add_into, doubled
 from .context import LEVEL, active, next_key, observed_by
 from .errors import NoDerivativeError
 from .functions.elementwise import add, real
@@ -85,6 +85,7 @@ def pull_back(
         if record[1] in wanted:
             found[record[1]] = g
         size = len(record)
+        twice = False
         if size == 5:  # one argument: the last of them
             primitive, key, ka, s, spec = record
             pulls = primitive.raw_pulls if raw else primitive.pulls
@@ -92,7 +93,8 @@ def pull_back(
         elif size == 8:  # two arguments: the first here, the last below
             primitive, key, ka, s, spec, kb, last_s, last_spec = record
             pulls = primitive.raw_pulls if raw else primitive.pulls
-            if spec is not SKIP and (needed is None or ka in needed):
+            twice = ka == kb and s is last_s and pulls[0] is pulls[1] and s is not None  # x * x
+            if spec is not SKIP and not twice and (needed is None or ka in needed):
                 _kept = g if last_spec is not SKIP else None  # while it is kept, no pullback writes over g
                 pull = pulls[0]
                 if pull is None:
@@ -122,6 +124,8 @@ def pull_back(
             continue
         if spec is SKIP or (needed is not None and k not in needed):
             continue
+        if twice:
+            g = doubled(g) if raw else add(g, g)
         pull = pulls[last]
         if pull is None:
             part = g

@@ -69,6 +69,13 @@ def negate(g: Any, _: Any = None) -> Any:
     return -g
 
 
+def doubled(g: Any) -> Any:
+    """2 g; of a number repeated along all axes (what a sum hands down) only the number is doubled."""
+    if type(g) is ndarray and g.size and not any(g.strides):
+        return np.broadcast_to(g[(0,) * g.ndim] * 2, g.shape)
+    return g + g
+
+
 def is_one(g: Any) -> bool:
     """Whether g is the number 1 broadcast: the cotangent that a sum hands down."""
     return not any(g.strides) and g.size > 0 and g.item(0) == 1
