@@ -154,7 +154,7 @@ class Linear(Primitive):
     holds, or None (functional updates).
     """
 
-    __slots__ = ("transpose", "linear", "accumulate", "overwrite", "variadic")
+    __slots__ = ("transpose", "linear", "accumulate", "overwrite", "variadic", "plain")
 
     def __init__(
         self,
@@ -172,6 +172,8 @@ class Linear(Primitive):
         self.transpose, self.accumulate, self.overwrite = transpose, accumulate, overwrite
         self.linear = None if linear is None else tuple(linear)
         self.variadic = len(self.arguments) != 1 or self.arguments == ("*",)
+        #: Whether the transpose of its one argument is all there is to its pullback.
+        self.plain = not self.variadic and linear is None and accumulate is None and overwrite is None
 
     def is_linear_in(self, index: int) -> bool:
         """Whether argument `index` is one of those it is linear in."""

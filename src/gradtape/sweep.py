@@ -27,6 +27,7 @@ from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route,
 from .tensor import Tensor, Virtual, tensor, tracked
 
 ndarray = np.ndarray
+HAND_ON = (None,)  # pullbacks of one argument that hand the cotangent on as it is
 
 
 def fit(g: Any, spec: Any) -> Any:
@@ -114,13 +115,18 @@ def pull_back(
                     cotangents[ka] = add(total, part)
                 part = total = None  # what only the table holds may be written over
             last, k, s, spec = 1, kb, last_s, last_spec
-        else:
-            if size == 7:
+        elif size == 7:
+            if not (raw and record[0].__class__ is Linear and record[0].plain):
                 pull_general(record, g, cotangents, needed, raw)
-            else:  # one of several outputs: collect under the key of the application
-                _, _, key, index, specs, _ = record
-                parts = cotangents.setdefault(key, [None] * len(specs))
-                parts[index] = plus(parts[index], g)
+                continue
+            primitive, key, keys, specs, _, _, parameters = record  # one argument, and nothing but its transpose
+            k, spec, s, last, pulls = keys[0], specs[0], None, 0, HAND_ON
+            if needed is None or k in needed:
+                g = primitive.transpose(g, spec, **parameters)
+        else:  # one of several outputs: collect under the key of the application
+            _, _, key, index, specs, _ = record
+            parts = cotangents.setdefault(key, [None] * len(specs))
+            parts[index] = plus(parts[index], g)
             continue
         if spec is SKIP or (needed is not None and k not in needed):
             continue

@@ -401,6 +401,10 @@ def uncentered(p: Any, t: Any) -> Any:
     return y
 
 
+#: A sum of exponentials, the largest of them 1, from which on a row's peak need not be kept apart from the rest.
+DOUBTFUL = 1.2
+
+
 def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
     """-sum(labels log_softmax(logits)), and how it changes with the logits: p sum(labels) - labels.
 
@@ -414,6 +418,20 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
     if not x.size:
         return np.zeros(shape[:-1], x.dtype)[()], np.zeros(shape, x.dtype)
     t, x = t.reshape(-1, shape[-1]), x.reshape(-1, shape[-1])
+    d = x - np.maximum.reduce(x, axis=-1, keepdims=True)
+    e = np.exp(d)
+    total = np.add.reduce(e, axis=-1)
+    if np.minimum.reduce(total) > DOUBTFUL:  # no row is near certainty, so nothing small is lost beside a 1
+        sums = np.add.reduce(t, axis=-1)
+        loss = np.log(total)
+        loss *= sums
+        with np.errstate(invalid="ignore"):
+            loss -= np.vecdot(d, t)
+        probe = np.add.reduce(loss)
+        if probe == probe:  # else a zero label has met an infinite logarithm
+            e *= (sums / total)[:, None]
+            e -= t
+            return loss.reshape(shape[:-1])[()], e.reshape(shape)
     d, e, at, rest = shifted(x)
     rest = rest.reshape(-1)
     sums = np.add.reduce(t, axis=-1)
