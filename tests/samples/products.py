@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import gradtape as gt
+from gradtape.functions import products
 
 from . import sample
 
@@ -28,6 +29,11 @@ for a, b in [
     ((2, 2, 2, 3), (3,)), ((0, 3), (3, 2)), ((2, 0), (0, 3)),
 ]:  # fmt: skip
     sample("matmul", gt.matmul, real(*a), real(*b), numpy=np.matmul)
+for a, b in [((2, 3), (4, 3)), ((2, 2, 3), (4, 3)), ((2, 3), (2, 4, 3)), ((2, 1, 2, 3), (3, 4, 3)), ((0, 3), (2, 3))]:
+    sample("matmul_nt", products.matmul_nt, real(*a), real(*b), numpy=lambda a, b: a @ b.mT)
+    sample("matmul_tn", products.matmul_tn, real(*a).mT, real(*b).mT, numpy=lambda a, b: a.mT @ b)
+sample("matmul_nt", products.matmul_nt, complex_(2, 3), complex_(4, 3), numpy=lambda a, b: a @ b.mT, label="complex")
+sample("matmul_tn", products.matmul_tn, complex_(3, 2), complex_(3, 4), numpy=lambda a, b: a.mT @ b, label="complex")
 sample("matmul", lambda a, b: a @ b, complex_(2, 3), complex_(3, 2), numpy=np.matmul, label="complex")
 sample("matmul", lambda a, b: a @ b, real(2, 3), complex_(3), numpy=np.matmul, label="real by complex")
 sample("matmul", lambda a: a @ a, real(3, 3), numpy=lambda a: a @ a, label="square")

@@ -52,13 +52,13 @@ def row(x: Any) -> Any:
 # Which case it was shows in the ranks: a vector operand leaves its product one axis short. What an operand of
 # lower rank was broadcast along, the sweep sums.
 def _matmul_transpose_a(g: Any, b: Any) -> Any:
-    if b.ndim == 2:
-        return g @ b.mT  # for a vector a, too
     if b.ndim == 1:
         return column(g) * b
+    if g.ndim == 1 and b.ndim == 2:
+        return g @ b.mT  # a vector a
     if g.ndim == b.ndim - 1:
         return vector_of_column(b @ column(g))
-    return g @ b.mT
+    return g @ b.mT if type(g) is ndarray else matmul_nt(g, b)
 
 
 def _matmul_transpose_b(g: Any, a: Any) -> Any:
@@ -66,7 +66,7 @@ def _matmul_transpose_b(g: Any, a: Any) -> Any:
         return a * g if not g.ndim else column(a) * row(g)
     if g.ndim == a.ndim - 1:
         return g @ a if a.ndim == 2 else vector_of_row(row(g) @ a)
-    return a.mT @ g
+    return a.mT @ g if type(g) is ndarray else matmul_tn(a, g)
 
 
 def vector_of_column(x: Any) -> Any:
@@ -111,13 +111,14 @@ def _matmul_batch(size: int, values: list[Any], flags: list[bool]) -> Any:
     return vector_of_row(y) if rank_a == 1 else y
 
 
+DIRECT = "da.ndim < 3 and db.ndim < 3 and da.dtype is db.dtype"
 _MATMUL = Bilinear(
     "matmul",
     operator.matmul,
     _matmul_transpose_a,
     _matmul_transpose_b,
     _matmul_batch,
-    direct="da.ndim < 3 and db.ndim < 3 and da.dtype is db.dtype",
+    direct=DIRECT,
     raw_transposes=(
         lambda g, b: OuterSum(g, b) if b.ndim == 1 == g.ndim else _matmul_transpose_a(g, b),
         lambda g, a: OuterSum(a, g) if a.ndim == 1 == g.ndim else _matmul_transpose_b(g, a),
@@ -162,6 +163,32 @@ matmul = bilinear_function(
     unless=_TALL,
 )
 
+
+
+def _with_one_transposed(name: str, kernel: Any, transposes: Any, raw: Any, batch: Any, doc: str) -> Any:
+    """A matrix product with one operand transposed: with matmul they are each other's transposes, so that a
+    recorded gradient is made of whole products, and no weight's cotangent comes out in the other memory order."""
+    primitive = Bilinear(name, kernel, *transposes, batch, direct=DIRECT, raw_transposes=raw)
+    slow = lambda a, b: apply(primitive, operand(a, name, "a"), operand(b, name, "b"))
+    return bilinear_function(primitive, slow, name, doc)
+
+
+matmul_nt = _with_one_transposed(
+    "matmul_nt",
+    lambda a, b: a @ b.mT,
+    (lambda g, b: matmul(g, b), lambda g, a: matmul_tn(g, a)),
+    (lambda g, b: g @ b, lambda g, a: g.mT @ a),
+    lambda size, values, flags: _matmul_batch(size, [values[0], matrix_transpose(values[1])], flags),
+    "a times the transpose of b, for matrices; leading axes broadcast.",
+)
+matmul_tn = _with_one_transposed(
+    "matmul_tn",
+    lambda a, b: a.mT @ b,
+    (lambda g, b: matmul_nt(b, g), lambda g, a: matmul(a, g)),
+    (lambda g, b: b @ g.mT, lambda g, a: a @ g),
+    lambda size, values, flags: _matmul_batch(size, [matrix_transpose(values[0]), values[1]], flags),
+    "The transpose of a times b, for matrices; leading axes broadcast.",
+)
 
 
 # -- einsum ------------------------------------------------------------------------------------------------------
