@@ -16,7 +16,7 @@ from ..arrays import indexing_kernels as kernels
 from ..arrays.indexing_kernels import ARRAY, FULL
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear, leave_records
-from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, is_observed, tensor, touch
+from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, is_observed, new, tensor, touch
 from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
@@ -24,16 +24,15 @@ from .manipulation import astype, broadcast_to, moveaxis, reshape
 Key = tuple[Any, ...]
 
 # -- keys --------------------------------------------------------------------------------------------------------
+BOUND = frozenset([int, type(None)])
+
+
 def is_static(k: Any) -> bool:
     """Whether an entry of a key is one that needs no array and no conversion."""
     kind = type(k)
     if kind is slice:
-        return _bound(k.start) and _bound(k.stop) and _bound(k.step)
+        return type(k.start) in BOUND and type(k.stop) in BOUND and type(k.step) in BOUND
     return kind is int or k is None or k is Ellipsis
-
-
-def _bound(n: Any) -> bool:
-    return n is None or type(n) is int
 
 
 def parsed(x: Any, key: Any) -> tuple[Any, Key, Sequence[Any]]:
@@ -273,8 +272,13 @@ def getitem(x: Any, key: Any, /) -> Any:
     >>> x[gt.asarray([2, 2, 0])].tolist(), x[x > 1.5].tolist()
     ([3.0, 3.0, 1.0], [2.0, 3.0])
     """
-    if type(key) is int or (type(key) is slice and is_static(key)):
-        return apply_linear(_GETITEM, x, key=(key,))
+    if type(x) is Tensor and (type(key) is int or (type(key) is slice and is_static(key))):
+        if active():
+            return apply_linear(_GETITEM, x, key=(key,))
+        handle = new(Tensor)  # what apply_linear does when nobody looks on
+        handle._data = kernels.get_basic(x._data, (key,))
+        handle._key = 0
+        return handle
     x, key, indices = parsed(x, key)
     return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)
 
