@@ -189,7 +189,8 @@ def link(primitive: Any) -> None:
     """
     if isinstance(primitive, Elementwise):
         primitive.pulls = tuple([make_pull(slope, primitive.singular) for slope in primitive.slopes])
-        primitive.raw_pulls = tuple([make_raw_pull(slope, primitive.singular) for slope in primitive.slopes])
+        if primitive.raw_pulls is None:
+            primitive.raw_pulls = tuple([make_raw_pull(slope, primitive.singular) for slope in primitive.slopes])
     else:
         primitive.raw_pulls = primitive.raw_transposes
         primitive.pulls = tuple([_on_tensors(transpose) for transpose in primitive.transposes])

@@ -118,7 +118,8 @@ class Elementwise(Primitive):
     """A function of each element, with one slope per argument: a constant, a Rule, or a Route.
 
     `singular`: slopes may be infinite or NaN where the function is finite or unselected, so that a zero
-    cotangent has to absorb them.
+    cotangent has to absorb them. `raw_pulls`: kernels (g, saved) that say the same as the slopes on plain arrays,
+    where they take fewer passes than slope and product.
     """
 
     __slots__ = ("slopes", "names", "singular", "pulls", "raw_pulls", "lifts")
@@ -134,10 +135,11 @@ class Elementwise(Primitive):
         arguments: Sequence[str] | None = None,
         singular: bool = False,
         register: bool = True,
+        raw_pulls: tuple[Callable[..., Any], ...] | None = None,
     ):
         if arguments is None:
             arguments = ("x",) if len(slopes) == 1 else ("a", "b", "c")[: len(slopes)]
-        self.singular = singular
+        self.singular, self.raw_pulls = singular, raw_pulls
         self.slopes = tuple(Rule(s) if callable(s) and not isinstance(s, Rule) else s for s in slopes)
         saves = [s.names if isinstance(s, Rule) else () for s in self.slopes]
         super().__init__(name, kernel, arguments, "align", saves, register)

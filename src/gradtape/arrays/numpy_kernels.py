@@ -278,6 +278,15 @@ def sech_squared(x: Any) -> Any:
     return y * y
 
 
+def over_cosh_squared(g: Any, x: Any) -> Any:
+    """g / cosh(x)^2, the pullback of tanh."""
+    c = np.cosh(x)
+    if type(c) is ndarray and c.nbytes > LARGE and g.shape == c.shape and g.dtype is c.dtype:
+        np.multiply(c, c, out=c)
+        return np.divide(g, c, out=c)
+    return g / (c * c)
+
+
 def exp2_times(x: Any, order: int) -> Any:
     """log(2)^order 2^x, in two halves where 2^x alone overflows."""
     y = np.exp2(x)

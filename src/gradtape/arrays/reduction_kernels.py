@@ -39,6 +39,11 @@ def spread(g: Any, shape: Axes, axis: Axes, keepdims: bool) -> Any:
     return np.broadcast_to(g, shape)
 
 
+def total(x: Any, axis: Axes) -> Any:
+    """The sum along these axes."""
+    return np.add.reduce(x, axis=axis)
+
+
 def mean(x: Any, axis: Axes, keepdims: bool) -> Any:
     """numpy.mean without its overhead; small floats are summed in float32, integers in float64."""
     dtype = x.dtype if hasattr(x, "dtype") else np.dtype(float)

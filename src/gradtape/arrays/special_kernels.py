@@ -324,6 +324,14 @@ def starts(size: int, n: int) -> Any:
     return y
 
 
+@lru_cache(maxsize=8)
+def row_of_ones(n: int, dtype: Any) -> Any:
+    """n ones; read only."""
+    y = np.ones(n, dtype)
+    y.flags.writeable = False
+    return y
+
+
 def peaks(x: Any) -> Any:
     """The flat position of the largest entry of each row."""
     n = x.shape[-1]
@@ -418,11 +426,12 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
     if not x.size:
         return np.zeros(shape[:-1], x.dtype)[()], np.zeros(shape, x.dtype)
     t, x = t.reshape(-1, shape[-1]), x.reshape(-1, shape[-1])
-    d = x - np.maximum.reduce(x, axis=-1, keepdims=True)
+    d = x - x.reshape(-1)[peaks(x)][:, None]
     e = np.exp(d)
-    total = np.add.reduce(e, axis=-1)
+    ones = row_of_ones(shape[-1], x.dtype)
+    total = e @ ones  # short rows: a third of what a reduction takes
     if np.minimum.reduce(total) > DOUBTFUL:  # no row is near certainty, so nothing small is lost beside a 1
-        sums = np.add.reduce(t, axis=-1)
+        sums = t @ ones
         loss = np.log(total)
         loss *= sums
         with np.errstate(invalid="ignore"):

@@ -156,7 +156,9 @@ atan2 = elementwise(
 )
 sinh = elementwise("sinh", lambda x: cosh(x), singular=True, doc="Hyperbolic sine.")
 cosh = elementwise("cosh", lambda x: sinh(x), singular=True, doc="Hyperbolic cosine.")
-tanh = elementwise("tanh", lambda x: sech_squared(x), doc="Hyperbolic tangent.")
+tanh = elementwise(
+    "tanh", lambda x: sech_squared(x), raw_pulls=(kernels.over_cosh_squared,), doc="Hyperbolic tangent."
+)
 sech_squared = elementwise(  # not 1 - y * y: that loses the tail
     "sech_squared", lambda x, y: -2 * y * tanh(x), kernel=kernels.sech_squared, doc="1 / cosh(x)^2."
 )

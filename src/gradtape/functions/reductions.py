@@ -89,7 +89,7 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
         return x
     axes = broadcast_axes(x.shape, shape)
     if axes:
-        x = apply_linear(_SUM, x, axis=axes, keepdims=False)
+        x = kernels.total(x, axes) if type(x) is np.ndarray else apply_linear(_SUM, x, axis=axes, keepdims=False)
     return x if x.shape == shape else reshape(x, shape)
 
 
