@@ -381,12 +381,12 @@ def run(trace: Trace, seeds: dict[int, Any], sources: list[int], consume: bool) 
         found = pull_back(records, seeds, wanted, needed, raw)
     if consume:
         slots.clear()
-    return [owned(found, key) if raw else found.get(key) for key in sources]
-
-
-def owned(found: dict[int, Any], key: int) -> Any:
-    """A result that shares no memory with what the user holds: a large slope may have been handed on as it is."""
-    g = found.get(key)
-    if type(g) is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > 4:
-        return g.copy()  # more than the two tables, this name and getrefcount's argument refer to it
-    return g
+    results = [found.get(key) for key in sources]
+    if raw:
+        for i in range(len(results)):
+            g = results[i]
+            if g.__class__ is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > 5:
+                # More than the two tables, the list, this name and getrefcount's argument refer to it: a large slope
+                # was handed on as it is. A result shares no memory with what the user holds.
+                results[i] = g.copy()
+    return results

@@ -418,14 +418,19 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
 
     A zero label absorbs an infinite logarithm.
     """
-    t, x = together(labels, logits)
-    if t.dtype != x.dtype:
-        dtype = np.result_type(t, x)
-        t, x = t.astype(dtype), x.astype(dtype)
+    t, x = labels, logits
+    if not (t.ndim == x.ndim == 2 and t.shape == x.shape and t.dtype is x.dtype and x.dtype.kind == "f"):
+        t, x = together(t, x)
+        if t.dtype != x.dtype:
+            dtype = np.result_type(t, x)
+            t, x = t.astype(dtype), x.astype(dtype)
     shape = x.shape
     if not x.size:
         return np.zeros(shape[:-1], x.dtype)[()], np.zeros(shape, x.dtype)
-    t, x = t.reshape(-1, shape[-1]), x.reshape(-1, shape[-1])
+    if not x.flags.c_contiguous or x.ndim != 2:
+        x = np.ascontiguousarray(x).reshape(-1, shape[-1])
+    if not t.flags.c_contiguous or t.ndim != 2:
+        t = np.ascontiguousarray(t).reshape(-1, shape[-1])
     d = x - x.reshape(-1)[peaks(x)][:, None]
     e = np.exp(d)
     ones = row_of_ones(shape[-1], x.dtype)
