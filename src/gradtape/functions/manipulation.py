@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
-from ..tensor import Tensor
+from ..tensor import Tensor, tensor
 from .declare import dtype_of, normalized_axes, operand, shape_of
 
 FULL = slice(None)
@@ -61,6 +62,8 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
     """
     if type(x) is not Tensor:
         x = operand(x, "reshape", "x")
+    elif not active() and type(shape) is tuple:
+        return tensor(_reshaped(x._data, shape))  # NumPy knows of -1, too
     shape = tuple([int(n) for n in shape]) if isinstance(shape, tuple | list) else (int(shape),)
     if -1 in shape:
         old = shape_of(x)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from ..tensor import Tensor, concrete, to_array
+from ..context import active
+from ..tensor import Tensor, concrete, tensor, to_array
 from . import indexing, manipulation
 from .elementwise import clip, conj, imag, positive, real
 
@@ -207,13 +208,22 @@ def install() -> None:
         "transpose": _transpose, "__array_namespace__": _namespace, "__contains__": _contains, "__iter__": _iter,
     }.items():  # fmt: skip
         setattr(Tensor, name, method)
-    attributes = {"T": manipulation.transpose, "mT": _matrix_transpose, "real": real, "imag": imag}
+    attributes = {"T": _reversed_axes, "mT": _matrix_transpose, "real": real, "imag": imag}
     for name, attribute in attributes.items():
         setattr(Tensor, name, property(attribute, doc=attribute.__doc__))
 
 
 def _matrix_transpose(self: Tensor) -> Any:
     """The last two axes exchanged."""
+    if type(self) is Tensor and not active():
+        return tensor(self._data.mT)
     from .products import matrix_transpose
 
     return matrix_transpose(self)
+
+
+def _reversed_axes(self: Tensor) -> Any:
+    """The axes in reverse order."""
+    if type(self) is Tensor and not active():
+        return tensor(self._data.T)
+    return manipulation.transpose(self)
