@@ -121,7 +121,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         """Carry a cotangent of the value back to the primals."""
-        given, given_structure = flatten(cotangent)
+        given, _ = flatten(cotangent)
         if len(given) != len(outputs):
             raise ValueError(f"pullback: {len(given)} cotangents for {len(outputs)} outputs")
         seeds: dict[int, Any] = {}

@@ -444,7 +444,6 @@ def stop_gradient(x: Any) -> Any:
     return map_leaves(lambda leaf: apply(_STOP, leaf) if isinstance(leaf, Tensor) else leaf, x)
 
 
-finish(abs, "abs", abs.__doc__ or "")
 __all__ = [
     "abs", "acos", "acosh", "add", "angle", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",
     "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil",
