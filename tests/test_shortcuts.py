@@ -138,3 +138,18 @@ def test_a_gradient_that_is_the_sweeps_own_is_not_copied() -> None:
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert peak < 1.3 * x.nbytes
+
+
+@pytest.mark.parametrize("uses", [1, 2, 256, 257, 700])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_outer_products_of_a_weight_are_summed_however_many(uses: int, side: str) -> None:
+    shape = (4, 3)
+    weight = random.normal(size=shape)
+    columns, rows = random.normal(size=(uses, 4)), random.normal(size=(uses, 3))
+    w = gt.asarray(weight)
+    with gt.GradientTape() as tape:
+        tape.watch(w)
+        total = gt.sum(w * w)  # a part of the cotangent that is no outer product
+        for c, r in zip(columns, rows, strict=True):
+            total = total + (c @ (w @ r) if side == "left" else (c @ w) @ r)
+    np.testing.assert_allclose(tape.gradient(total, w).numpy(), 2 * weight + columns.T @ rows, rtol=1e-11, atol=1e-11)

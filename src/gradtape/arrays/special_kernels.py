@@ -431,7 +431,8 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
         x = np.ascontiguousarray(x).reshape(-1, shape[-1])
     if not t.flags.c_contiguous or t.ndim != 2:
         t = np.ascontiguousarray(t).reshape(-1, shape[-1])
-    d = x - x.reshape(-1)[peaks(x)][:, None]
+    at = peaks(x)
+    d = x - x.reshape(-1)[at][:, None]
     e = np.exp(d)
     ones = row_of_ones(shape[-1], x.dtype)
     total = e @ ones  # short rows: a third of what a reduction takes
@@ -446,8 +447,8 @@ def softmax_cross_entropy(labels: Any, logits: Any) -> tuple[Any, Any]:
             e *= (sums / total)[:, None]
             e -= t
             return loss.reshape(shape[:-1])[()], e.reshape(shape)
-    d, e, at, rest = shifted(x)
-    rest = rest.reshape(-1)
+    e.reshape(-1)[at] = 0
+    rest = np.add.reduce(e, axis=-1)
     sums = np.add.reduce(t, axis=-1)
     with np.errstate(invalid="ignore"):
         products = np.vecdot(d, t)
