@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays.numpy_kernels import LARGE, OuterSum, add_into, doubled
+from .arrays.numpy_kernels import HELD_ONCE, LARGE, OuterSum, add_into, doubled
 from .context import LEVEL, active, next_key, observed_by
 from .errors import NoDerivativeError
 from .functions.elementwise import add, real
@@ -215,14 +215,15 @@ def plus(total: Any, part: Any) -> Any:
 def is_held_once(g: Any) -> bool:
     """Whether the cotangent that pull_back hands to pull_general is an array of the sweep's alone."""
     # pull_back's name for it, pull_general's, this one, and getrefcount's argument
-    return type(g) is ndarray and g.base is None and g.flags.writeable and getrefcount(g) <= 4
+    return type(g) is ndarray and g.base is None and g.flags.writeable and getrefcount(g) <= HELD_ONCE
 
 
 def add_into_is_safe(cotangents: dict[int, Any], key: int) -> bool:
     """Whether the array under this key belongs to the sweep alone."""
     total = cotangents[key]
     # the dictionary, this name, the caller's `total`, and getrefcount's argument
-    return total.base is None and total.flags.writeable and getrefcount(total) <= 4
+    # (where calls count fewer references than the calibration did, this errs on the side of a copy)
+    return total.base is None and total.flags.writeable and getrefcount(total) <= HELD_ONCE
 
 
 # -- what each kind does ----------------------------------------------------------------------------------------
@@ -385,7 +386,7 @@ def run(trace: Trace, seeds: dict[int, Any], sources: list[int], consume: bool) 
     if raw:
         for i in range(len(results)):
             g = results[i]
-            if g.__class__ is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > 5:
+            if g.__class__ is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > HELD_ONCE + 1:
                 # More than the two tables, the list, this name and getrefcount's argument refer to it: a large slope
                 # was handed on as it is. A result shares no memory with what the user holds.
                 results[i] = g.copy()
