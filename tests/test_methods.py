@@ -118,7 +118,7 @@ def test_errors_name_the_method() -> None:
     x = gt.asarray(MATRIX)
     with pytest.raises(TypeError, match=r"Tensor\.sum: Tensors have no out="):
         x.sum(out=np.zeros(()))
-    with pytest.raises(TypeError, match=r"Tensor\.max takes at most 3 arguments, 4 were given"):
+    with pytest.raises(TypeError, match=r"Tensor\.max\(\) takes from 1 to 4 positional arguments but 5 were given"):
         x.max(0, None, False, 1)
     with pytest.raises(ValueError, match="order='F'"):
         x.flatten("F")

@@ -97,6 +97,7 @@ def function({first}, {second}, /):
 BINARY_RECORD = """\
     observers = active()
     if observers:
+{direct}\
         key = 0
         for observer in observers:
             slots = observer.slots
@@ -326,12 +327,13 @@ def binary(
         assert isinstance(primitive, Elementwise | Bilinear)
         link(primitive)
         where = {"a": "da", "b": "db", "y": "y"}
-        spec = SAME
+        spec, direct = SAME, ""
         if isinstance(primitive, Bilinear):
-            head += f"    direct = {primitive.direct}\n"
+            direct = f"        direct = {primitive.direct}\n"
             spec = "None if direct else (d{0}.shape, d{0}.dtype, y.shape, y.dtype)"
         flows = [slope is not None for slope in getattr(primitive, "slopes", (1, 1))]
         source = head + BINARY_RECORD.format(
+            direct=direct,
             save_a=saved(primitive.names[0], where),
             save_b=saved(primitive.names[1], where),
             spec_a=spec.format("a") if flows[0] else "SKIP",

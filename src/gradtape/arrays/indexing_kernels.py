@@ -35,12 +35,14 @@ def filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
 def get_basic(x: Any, key: tuple[Any, ...]) -> Any:
     """x[key] for a key without arrays: a view, or a copy where it is much smaller than x."""
     y = x[key]
-    if type(y) is ndarray:
-        if not y.ndim:
-            return y[()]
-        if y.nbytes * SMALL <= x.nbytes:
-            return y.copy()
-    return y
+    if type(y) is ndarray and y.size * SMALL <= x.size:
+        return own(y)
+    return y if y.ndim else y[()]
+
+
+def own(y: Any) -> Any:
+    """y with memory of its own; a number if it has no axes."""
+    return y[()] if not y.ndim else y if y.base is None else y.copy()
 
 
 def get_arrays(x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:

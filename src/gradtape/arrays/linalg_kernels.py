@@ -49,9 +49,15 @@ def plan(subscripts: str) -> Plan:
     )
 
 
+#: Up to so many pairs of elements NumPy's loop is quicker than the way to a matrix product and back.
+SMALL = 1024
+
+
 def contract(a: Any, b: Any, subscripts: str) -> Any:
     """numpy.einsum of two arrays whose labels are distinct and not of one array alone, by matrix products."""
     a, b = np.asarray(a), np.asarray(b)
+    if a.size * b.size <= SMALL:
+        return np.einsum(subscripts, a, b)
     p = plan(subscripts)
     if p.elementwise:
         return (along(a, p.spread[0]) * along(b, p.spread[1]))[()]
@@ -363,9 +369,24 @@ def onto_diagonal(g: Any, offset: int, shape: tuple[int, int]) -> Any:
     return y
 
 
+def _squares(dtype: type) -> tuple[float, float]:
+    """Between which bounds a sum of squares has kept its precision."""
+    limits = np.finfo(dtype)
+    return float(limits.tiny / limits.eps), float(limits.max)
+
+
+#: By the character of the dtype.
+SQUARES = {np.dtype(kind).char: _squares(kind) for kind in (np.float32, np.float64, np.complex64, np.complex128)}
+
+
 def norm2(x: Any, axis: tuple[int, ...]) -> Any:
     """The Euclidean norm along the axes, scaled where squares over- or underflow."""
     x = np.asarray(x)
+    if x.ndim == len(axis) == 1 and x.flags.c_contiguous and x.dtype.char in SQUARES:
+        square = np.vdot(x, x).real
+        low, high = SQUARES[x.dtype.char]
+        if low < square < high:
+            return np.sqrt(square)
     with np.errstate(all="ignore"):
         if x.ndim == len(axis) == 1 and x.flags.c_contiguous:
             y = np.sqrt(np.vdot(x, x).real)

@@ -11,6 +11,7 @@ from ..primitive import Axes, General, Linear, apply, scale
 from .declare import normalized_axes, operand, shape_of
 from .manipulation import astype, concat, reshape
 from .reductions import batched_alike
+from .untaped import untaped
 
 _CUMULATIVE_SUM = Linear(
     "cumulative_sum",
@@ -95,6 +96,11 @@ def _with_initial(y: Any, axis: int, value: int) -> Any:
     return concat([np.full(first, value, y.dtype), y], axis=axis)
 
 
+#: The axis may be left out for one-dimensional x.
+ACCUMULATE = "accumulate(x, 0 if axis is None and x.ndim == 1 else axis, dtype)"
+
+
+@untaped(ACCUMULATE, when="not include_initial", accumulate=np.add.accumulate)
 def cumulative_sum(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
@@ -112,6 +118,7 @@ def cumulative_sum(
     return _with_initial(y, axis, 0) if include_initial else y
 
 
+@untaped(ACCUMULATE, when="not include_initial", accumulate=np.multiply.accumulate)
 def cumulative_prod(
     x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> Any:
@@ -129,6 +136,7 @@ def cumulative_prod(
     return _with_initial(y, axis, 1) if include_initial else y
 
 
+@untaped("x.cumsum(axis, dtype)")
 def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """Running sums along the axis, or of all elements in a row by default; as numpy.cumsum.
 
@@ -140,6 +148,7 @@ def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     return apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False)
 
 
+@untaped("x.cumprod(axis, dtype)")
 def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """Running products along the axis, or of all elements in a row by default; as numpy.cumprod.
 

@@ -25,6 +25,7 @@ from .declare import (
     piecewise_constant,
     route,
 )
+from .untaped import untaped
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -314,6 +315,11 @@ _CLIP = Elementwise(
 )
 
 
+@untaped(
+    "np.minimum(np.maximum(x, min), max)",
+    when="min.__class__ in NUMBERS and max.__class__ in NUMBERS and x.dtype.kind == 'f'",
+    NUMBERS=frozenset([int, float]),
+)
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     """x limited to the interval [min, max]; a bound itself still passes the gradient to x.
 

@@ -16,10 +16,11 @@ from ..arrays import indexing_kernels as kernels
 from ..arrays.indexing_kernels import ARRAY, FULL
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear, leave_records
-from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, is_observed, new, tensor, touch
+from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, is_observed, ndarray, new, tensor, touch
 from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
+from .untaped import untaped
 
 Key = tuple[Any, ...]
 
@@ -272,13 +273,22 @@ def getitem(x: Any, key: Any, /) -> Any:
     >>> x[gt.asarray([2, 2, 0])].tolist(), x[x > 1.5].tolist()
     ([3.0, 3.0, 1.0], [2.0, 3.0])
     """
-    if type(x) is Tensor and (type(key) is int or (type(key) is slice and is_static(key))):
+    if type(x) is Tensor:
         if active():
-            return apply_linear(_GETITEM, x, key=(key,))
-        handle = new(Tensor)  # what apply_linear does when nobody looks on
-        handle._data = kernels.get_basic(x._data, (key,))
-        handle._key = 0
-        return handle
+            if type(key) is int or (type(key) is slice and is_static(key)):
+                return apply_linear(_GETITEM, x, key=(key,))
+        else:
+            try:
+                y = x._data[key]
+            except Exception:  # parsed() says what is wrong, and knows more kinds of key
+                y = None
+            if y.__class__ in RAW:
+                if y.__class__ is ndarray and y.size * kernels.SMALL <= x._data.size:
+                    y = kernels.own(y)
+                handle = new(Tensor)
+                handle._data = y
+                handle._key = 0
+                return handle
     x, key, indices = parsed(x, key)
     return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)
 
@@ -402,6 +412,7 @@ def _write(x: Tensor, key: Key, value: Any, indices: Sequence[Any], arguments: t
 
 
 # -- picking along an axis ---------------------------------------------------------------------------------------
+@untaped("x.take(indices, axis)", when="mode == 'raise'")
 def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise") -> Any:
     """The elements (or slices along `axis`) with these indices; of the flattened x where axis is None.
 
@@ -453,6 +464,7 @@ def _along(x: Any, indices: Any, axis: int) -> Key:
     )
 
 
+@untaped("np.take_along_axis(x, indices, axis)", arrays="x indices")
 def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
     """y[i, j, ...] = x[i, indices[i, j, ...], ...] along `axis`, as argsort and argmax give indices.
 

@@ -38,6 +38,7 @@ from .matrices import (
 from .norms import matrix_norm, norm, norm_of_matrices, vector_norm
 from .products import column, cross, matmul, matrix_transpose, outer, tensordot, vecdot
 from .reductions import sum
+from .untaped import untaped
 
 
 class SlogdetResult(NamedTuple):
@@ -47,6 +48,7 @@ class SlogdetResult(NamedTuple):
     logabsdet: Any
 
 
+@untaped("x.diagonal(offset, -2, -1)")
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """The diagonals of the last two axes; `offset` > 0 is above the main one.
 
@@ -60,6 +62,7 @@ def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     return get_diagonal(x, int(offset))
 
 
+@untaped("x.trace(offset, -2, -1, dtype)")
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """The sum of the diagonal of the last two axes."""
     return sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
@@ -71,6 +74,7 @@ _INV = General(
 )
 
 
+@untaped("np.linalg.solve(x1, x2)", arrays="x1 x2")
 def solve(x1: Any, x2: Any, /) -> Any:
     """The x with x1 x = x2; x2 is a vector if it has one axis, else a stack of matrices.
 
@@ -91,6 +95,7 @@ def solve(x1: Any, x2: Any, /) -> Any:
     return reshape(y, y.shape[:-1])
 
 
+@untaped("np.linalg.inv(x)")
 def inv(x: Any, /) -> Any:
     """The inverse. Raises LinAlgError for a singular x.
 
@@ -234,6 +239,7 @@ def _slogdet_vjp(gs: Any, gl: Any, x: Any, s: Any) -> Any:
     return None if g is None else per_matrix(g) * inv(x).mT
 
 
+@untaped("np.linalg.det(x)")
 def det(x: Any, /) -> Any:
     """The determinant; its derivatives are exact at singular matrices too.
 

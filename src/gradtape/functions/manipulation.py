@@ -12,6 +12,7 @@ from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
 from .declare import dtype_of, normalized_axes, operand, shape_of
+from .untaped import untaped
 
 FULL = slice(None)
 Axis = int | tuple[int, ...] | None
@@ -79,11 +80,13 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
     return apply_linear(_RESHAPE, x, shape=shape)
 
 
+@untaped("np.broadcast_to(x, shape)[()]")
 def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
     """x repeated along new axes and axes of length 1, to that shape."""
     return apply_linear(_BROADCAST_TO, operand(x, "broadcast_to", "x"), shape=tuple([int(n) for n in shape]))
 
 
+@untaped("x.astype(dtype)")
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     """x with its elements converted; to integers and booleans nothing flows back."""
     x = operand(x, "astype", "x")
@@ -115,6 +118,7 @@ def array_and_shape(x: Any, function: str) -> tuple[Any, tuple[int, ...]]:
     return x, shape_of(x)
 
 
+@untaped("x.transpose(axes)", when="len(axes) == x.ndim")
 def permute_dims(x: Any, /, axes: Sequence[int]) -> Any:
     """x with its axes in this order. Raises ValueError unless each is named once.
 
@@ -129,6 +133,7 @@ def permute_dims(x: Any, /, axes: Sequence[int]) -> Any:
     return apply_linear(_PERMUTE, x, axes=order)
 
 
+@untaped("x.transpose(axes)")
 def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     """x with its axes in this order, reversed by default (as NumPy's transpose and `x.T`)."""
     x, shape = array_and_shape(x, "transpose")
@@ -137,6 +142,7 @@ def transpose(x: Any, /, axes: Sequence[int] | None = None) -> Any:
     return permute_dims(x, axes)
 
 
+@untaped("np.moveaxis(x, source, destination)")
 def moveaxis(x: Any, source: Axis, destination: Axis, /) -> Any:
     """x with axes moved from `source` to `destination`, the others staying in order.
 
@@ -156,6 +162,7 @@ def moveaxis(x: Any, source: Axis, destination: Axis, /) -> Any:
     return apply_linear(_PERMUTE, x, axes=tuple(order))
 
 
+@untaped("x.swapaxes(axis1, axis2)")
 def swapaxes(x: Any, axis1: int, axis2: int, /) -> Any:
     """x with two axes exchanged."""
     x, shape = array_and_shape(x, "swapaxes")
@@ -166,6 +173,7 @@ def swapaxes(x: Any, axis1: int, axis2: int, /) -> Any:
 
 
 # -- axes of length 1 --------------------------------------------------------------------------------------------
+@untaped("np.expand_dims(x, axis)")
 def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     """x with an axis of length 1 at each place in `axis` (counted in the result).
 
@@ -181,6 +189,7 @@ def expand_dims(x: Any, /, axis: Any = 0) -> Any:
     return apply_linear(_RESHAPE, x, shape=tuple([1 if a in axes else next(lengths) for a in range(rank)]))
 
 
+@untaped("x.squeeze(axis)[()]")
 def squeeze(x: Any, /, axis: Axis = None) -> Any:
     """x without these axes, which must have length 1 (ValueError); by default without all that have.
 
@@ -196,6 +205,7 @@ def squeeze(x: Any, /, axis: Axis = None) -> Any:
     return apply_linear(_RESHAPE, x, shape=tuple([n for a, n in enumerate(shape) if a not in axes]))
 
 
+@untaped("x.reshape(-1)")
 def ravel(x: Any, /) -> Any:
     """The elements as one axis."""
     x, shape = array_and_shape(x, "ravel")
@@ -292,6 +302,7 @@ def _parts(arrays: Any, function: str) -> list[Any]:
     return parts
 
 
+@untaped("join(arrays, axis)", arrays="*arrays", join=np.concatenate)
 def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
     """The arrays (a list mixing Tensors, arrays, numbers) joined along an axis; None: flattened first.
 
@@ -320,6 +331,7 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Any:
     return concat(arrays, axis=axis)
 
 
+@untaped("array(arrays) if axis == 0 else join(arrays, axis)", arrays="*arrays", array=np.array, join=np.stack)
 def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     """The arrays (a list mixing Tensors, arrays, numbers), all of one shape, along a new axis.
 

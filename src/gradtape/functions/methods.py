@@ -5,75 +5,75 @@ They take NumPy's arguments, also by position, where the function's own follow t
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
 from ..context import active
-from ..tensor import Tensor, concrete, tensor, to_array
+from ..hotpath import compile_function
+from ..tensor import Tensor, concrete, ndarray, tensor, to_array
 from . import indexing, manipulation
 from .elementwise import clip, conj, imag, positive, real
 
-#: method: (module, function, names of NumPy's positional arguments). The module is imported when first called.
+#: method: (module, function, parameters as NumPy has them). The function is called with those that it knows.
 METHODS = {
-    "all": ("reductions", "all", "axis out keepdims"),
-    "any": ("reductions", "any", "axis out keepdims"),
-    "argmax": ("sorting", "argmax", "axis out keepdims"),
-    "argmin": ("sorting", "argmin", "axis out keepdims"),
-    "argsort": ("sorting", "argsort", "axis kind order stable"),
-    "cumprod": ("cumulative", "cumprod", "axis dtype out"),
-    "cumsum": ("cumulative", "cumsum", "axis dtype out"),
-    "diagonal": ("linalg", "diagonal", "offset axis1 axis2"),
-    "max": ("reductions", "max", "axis out keepdims"),
-    "mean": ("reductions", "mean", "axis dtype out keepdims"),
-    "min": ("reductions", "min", "axis out keepdims"),
-    "prod": ("reductions", "prod", "axis dtype out keepdims"),
-    "ptp": ("reductions", "ptp", "axis out keepdims"),
-    "repeat": ("rearranging", "repeat", "repeats axis"),
-    "round": ("elementwise", "round", "decimals out"),
-    "squeeze": ("manipulation", "squeeze", "axis"),
-    "std": ("reductions", "std", "axis dtype out ddof keepdims"),
-    "sum": ("reductions", "sum", "axis dtype out keepdims"),
-    "take": ("indexing", "take", "indices axis out mode"),
-    "trace": ("linalg", "trace", "offset axis1 axis2 dtype out"),
-    "var": ("reductions", "var", "axis dtype out ddof keepdims"),
+    "all": ("reductions", "all", "axis=None, out=None, keepdims=False"),
+    "any": ("reductions", "any", "axis=None, out=None, keepdims=False"),
+    "argmax": ("sorting", "argmax", "axis=None, out=None, keepdims=False"),
+    "argmin": ("sorting", "argmin", "axis=None, out=None, keepdims=False"),
+    "argsort": ("sorting", "argsort", "axis=-1, kind=None, order=None, stable=True"),
+    "cumprod": ("cumulative", "cumprod", "axis=None, dtype=None, out=None"),
+    "cumsum": ("cumulative", "cumsum", "axis=None, dtype=None, out=None"),
+    "max": ("reductions", "max", "axis=None, out=None, keepdims=False"),
+    "mean": ("reductions", "mean", "axis=None, dtype=None, out=None, keepdims=False"),
+    "min": ("reductions", "min", "axis=None, out=None, keepdims=False"),
+    "prod": ("reductions", "prod", "axis=None, dtype=None, out=None, keepdims=False"),
+    "ptp": ("reductions", "ptp", "axis=None, out=None, keepdims=False"),
+    "repeat": ("rearranging", "repeat", "repeats, axis=None"),
+    "round": ("elementwise", "round", "decimals=0, out=None"),
+    "squeeze": ("manipulation", "squeeze", "axis=None"),
+    "std": ("reductions", "std", "axis=None, dtype=None, out=None, ddof=0, keepdims=False"),
+    "sum": ("reductions", "sum", "axis=None, dtype=None, out=None, keepdims=False"),
+    "take": ("indexing", "take", "indices, axis=None, out=None, mode='raise'"),
+    "var": ("reductions", "var", "axis=None, dtype=None, out=None, ddof=0, keepdims=False"),
 }
 
-#: NumPy's names of arguments that the functions call otherwise.
+#: NumPy's names of arguments that the functions call otherwise, and those that they take by position.
 RENAMED = {"ddof": "correction"}
+POSITIONAL = ("repeats", "indices")
 
 #: Arguments about NumPy's memory and algorithms, which have no say in the result; dropped.
 IGNORED = ("out", "kind", "order")
 
 VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
+METHOD = """\
+def function(self, {parameters}):
+{check}\
+    return target(self, {arguments})
+"""
 
-def _method(name: str, module: str, function: str, names: tuple[str, ...]) -> Callable[..., Any]:
+
+def _method(name: str, module: str, function: str, parameters: str) -> Callable[..., Any]:
     """The method that calls functions.`module`.`function` with NumPy's arguments by name."""
-    target: Any = None
-
-    def method(self: Tensor, *arguments: Any, **keywords: Any) -> Any:
-        nonlocal target
-        if target is None:
-            target = getattr(import_module("." + module, __package__), function)
-        if not (arguments or keywords):
-            return target(self)
-        if arguments:
-            if len(arguments) > len(names):
-                raise TypeError(f"Tensor.{name} takes at most {len(names)} arguments, {len(arguments)} were given")
-            keywords = {**dict(zip(names, arguments)), **keywords}
-        if keywords.get("out") is not None:
-            raise TypeError(f"Tensor.{name}: Tensors have no out=; write y = x.{name}(...)")
-        keywords = {RENAMED.get(key, key): value for key, value in keywords.items() if key not in IGNORED}
-        if "repeats" in keywords:
-            return target(self, keywords.pop("repeats"), **keywords)
-        if "indices" in keywords:
-            return target(self, keywords.pop("indices"), **keywords)
-        return target(self, **keywords)
-
-    method.__name__, method.__qualname__ = name, f"Tensor.{name}"
+    names = [part.split("=")[0].strip() for part in parameters.split(",")]
+    given = [n if n in POSITIONAL else f"{RENAMED.get(n, n)}={n}" for n in names if n not in IGNORED]
+    check = f'    if out is not None:\n        refuse_out("{name}")\n' if "out" in names else ""
+    method = compile_function(
+        METHOD.format(parameters=parameters, check=check, arguments=", ".join(given)),
+        name,
+        {"target": getattr(import_module("." + module, __package__), function), "refuse_out": refuse_out},
+    )
+    method.__defaults__ = tuple([literal_eval(p.split("=")[1]) for p in parameters.split(",") if "=" in p])  # type: ignore[attr-defined]
+    method.__qualname__ = f"Tensor.{name}"
     method.__doc__ = f"gradtape.{function} of this Tensor, with the arguments of numpy.ndarray.{name}."
     return method
+
+
+def refuse_out(name: str) -> None:
+    """Raise TypeError: the value of a Tensor is made, never written into."""
+    raise TypeError(f"Tensor.{name}: Tensors have no out=; write y = x.{name}(...)")
 
 
 # -- methods with arguments of their own -------------------------------------------------------------------------
@@ -84,6 +84,13 @@ def _lengths(numbers: tuple[Any, ...]) -> Any:
 
 def _reshape(self: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
     """The same elements in another shape: x.reshape(2, -1) or x.reshape((2, -1))."""
+    if type(self) is Tensor and order == "C" and not active():
+        try:
+            y = self._data.reshape(*shape)
+        except (TypeError, ValueError):  # what is wrong is said below
+            y = None
+        if y.__class__ is ndarray:
+            return tensor(y)
     _c_order(order, "reshape")
     return manipulation.reshape(self, _lengths(shape))
 
@@ -107,6 +114,22 @@ def _c_order(order: str, method: str) -> None:
 def _swapaxes(self: Tensor, axis1: int, axis2: int) -> Any:
     """x with two axes exchanged."""
     return manipulation.swapaxes(self, axis1, axis2)
+
+
+def _diagonal(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+    """The diagonals of the matrices in two axes, along a new last axis."""
+    from .linalg import diagonal
+
+    return diagonal(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset)
+
+
+def _trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Any:
+    """The sum of the diagonals of the matrices in two axes."""
+    if out is not None:
+        refuse_out("trace")
+    from .linalg import trace
+
+    return trace(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset, dtype=dtype)
 
 
 def _dot(self: Tensor, other: Any) -> Any:
@@ -199,12 +222,13 @@ def _contains(self: Tensor, value: Any) -> bool:
 def install() -> None:
     """Give Tensor its methods, attributes and indexing."""
     indexing.install()
-    for name, (module, function, names) in METHODS.items():
-        setattr(Tensor, name, _method(name, module, function, tuple(names.split())))
+    for name, (module, function, parameters) in METHODS.items():
+        setattr(Tensor, name, _method(name, module, function, parameters))
     for name, method in {
         "astype": _astype, "clip": _clip, "compress": _compress, "conj": _conj, "conjugate": _conj, "copy": _copy,
-        "dot": _dot, "fill": _fill, "flatten": _flatten, "nonzero": _nonzero, "ravel": _flatten, "reshape": _reshape,
-        "searchsorted": _searchsorted, "sort": _sort, "swapaxes": _swapaxes, "to_device": _to_device,
+        "diagonal": _diagonal,
+               "dot": _dot, "fill": _fill, "flatten": _flatten, "nonzero": _nonzero, "ravel": _flatten, "reshape": _reshape,
+        "searchsorted": _searchsorted, "sort": _sort, "swapaxes": _swapaxes, "to_device": _to_device, "trace": _trace,
         "transpose": _transpose, "__array_namespace__": _namespace, "__contains__": _contains, "__iter__": _iter,
     }.items():  # fmt: skip
         setattr(Tensor, name, method)

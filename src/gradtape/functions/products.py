@@ -16,8 +16,10 @@ from ..tensor import Tensor
 from .declare import bilinear_function, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
 from .manipulation import reshape
+from .untaped import untaped
 
 ndarray = np.ndarray
+ARRAYS = frozenset([Tensor, ndarray])
 
 _MATRIX_TRANSPOSE = Linear(
     "matrix_transpose", lambda x: x.mT, lambda g, x: matrix_transpose(g), batch=Core((2,))
@@ -248,6 +250,7 @@ _CONTRACT = Bilinear(
 )
 
 
+@untaped("contract(a, b, subscripts)", arrays="a b", contract=kernels.contract)
 def contract(a: Any, b: Any, subscripts: str) -> Any:
     """einsum of two arrays with distinct labels in each, none of which belongs to one array alone."""
     return apply(_CONTRACT, a, b, subscripts=subscripts)
@@ -290,6 +293,21 @@ def _path(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> list[Any]:
     return np.einsum_path(subscripts, *dummies, optimize="greedy")[0][1:]
 
 
+@lru_cache(maxsize=1024)
+def _single(subscripts: str, shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> str | None:
+    """The subscripts spelled out, if one contraction is all there is to the product of two arrays of these shapes."""
+    if 1 in shape_a or 1 in shape_b:
+        return None
+    try:
+        (a, b), out = _parse(subscripts, (len(shape_a), len(shape_b)))
+    except ValueError:  # said again where it is not remembered
+        return None
+    sizes = dict(zip(a, shape_a, strict=True)) | dict(zip(b, shape_b, strict=True))
+    fits = all(sizes[c] == n for c, n in [*zip(a, shape_a, strict=True), *zip(b, shape_b, strict=True)])
+    alone = set(a + b) - set(out) - (set(a) & set(b))
+    return f"{a},{b}->{out}" if fits and not alone and len(set(a)) == len(a) and len(set(b)) == len(b) else None
+
+
 def _reduced(x: Any, labels: str, keep: str) -> tuple[Any, str]:
     """x without repeated labels and without those that nobody keeps."""
     kept = "".join([c for c in dict.fromkeys(labels) if c in keep])
@@ -313,6 +331,10 @@ def einsum(subscripts: Any, /, *operands: Any, optimize: Any = True) -> Any:
     >>> float(gt.einsum("i,ij,j", [1.0, 2.0], gt.asarray([[1.0, 0.0], [0.0, 3.0]]), [1.0, 2.0]))
     13.0
     """
+    if len(operands) == 2 and subscripts.__class__ is str:
+        a, b = operands
+        if a.__class__ in ARRAYS and b.__class__ in ARRAYS and (spelled := _single(subscripts, a.shape, b.shape)):
+            return contract(a, b, spelled)
     if not isinstance(subscripts, str):
         subscripts, operands = _spelled(subscripts, *operands)
     arrays = [operand(x, "einsum", f"operand {i}") for i, x in enumerate(operands)]
@@ -370,6 +392,8 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     >>> float(gt.tensordot(gt.asarray([1.0, 2.0]), gt.asarray([3.0, 4.0]), axes=1))
     11.0
     """
+    if axes == 1 and x1.__class__ in ARRAYS and x2.__class__ in ARRAYS and 0 < x1.ndim <= 2 and 0 < x2.ndim <= 2:
+        return matmul(x1, x2)
     a, b = operand(x1, "tensordot", "x1"), operand(x2, "tensordot", "x2")
     shape_a, shape_b = shape_of(a), shape_of(b)
     ranks = len(shape_a), len(shape_b)
@@ -390,6 +414,7 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     return contract(a, b, f"{labels_a},{labels_b}->{out}")
 
 
+@untaped("x1 @ x2", arrays="x1 x2", when="x1.ndim == 1 == x2.ndim and x1.dtype.kind == 'f'")
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The dot product of vectors along an axis; x1 is conjugated if complex. Other axes broadcast.
 
@@ -414,6 +439,7 @@ def _conjugated(x: Any) -> Any:
     return conj(x) if is_complex(x) else x
 
 
+@untaped("a @ b", arrays="a b", when="0 < a.ndim <= 2 and 0 < b.ndim <= 2")
 def dot(a: Any, b: Any, /) -> Any:
     """NumPy's dot: the sum of products over the last axis of a and the last but one of b (its only one for a vector).
 
@@ -428,6 +454,7 @@ def dot(a: Any, b: Any, /) -> Any:
     return matmul(a, b) if ranks[1] <= 2 else tensordot(a, b, axes=([-1], [-2]))
 
 
+@untaped("a @ b", arrays="a b", when="a.ndim == 1 == b.ndim")
 def inner(a: Any, b: Any, /) -> Any:
     """The sum of products over the last axes of a and b, nothing conjugated."""
     a, b = operand(a, "inner", "a"), operand(b, "inner", "b")
@@ -436,6 +463,7 @@ def inner(a: Any, b: Any, /) -> Any:
     return tensordot(a, b, axes=([-1], [-1]))
 
 
+@untaped("a @ b", arrays="a b", when="a.ndim == 1 == b.ndim and a.dtype.kind == 'f'")
 def vdot(a: Any, b: Any, /) -> Any:
     """The dot product of all elements; a is conjugated if complex."""
     a, b = operand(a, "vdot", "a"), operand(b, "vdot", "b")
@@ -454,6 +482,7 @@ def vecmat(x1: Any, x2: Any, /) -> Any:
     return matmul(a, b) if len(shape_of(a)) == 1 else vector_of_row(matmul(row(a), b))
 
 
+@untaped("np.multiply(x1.reshape(-1, 1), x2.reshape(1, -1))", arrays="x1 x2")
 def outer(x1: Any, x2: Any, /) -> Any:
     """The products of every element of x1 with every element of x2, one row for each of x1 (both are flattened).
 

@@ -15,6 +15,7 @@ from ..tensor import Tensor
 from .declare import dtype_of, normalized_axes, operand, shape_of
 from .indexing import getitem, scatter, updated
 from .manipulation import FULL, Axis, array_and_shape, astype, broadcast_to, concat, ravel, reshape, swapaxes
+from .untaped import untaped
 
 # -- the order of elements ---------------------------------------------------------------------------------------
 _FLIP: Linear = Linear(
@@ -31,6 +32,7 @@ _ROLL: Linear = Linear(
 )
 
 
+@untaped("np.flip(x, axis)")
 def flip(x: Any, /, *, axis: Axis = None) -> Any:
     """x with its elements in reverse order along these axes (all by default).
 
@@ -52,6 +54,7 @@ def flipud(x: Any, /) -> Any:
     return flip(x, axis=0)
 
 
+@untaped("np.roll(x, shift, axis)")
 def roll(x: Any, /, shift: Any, *, axis: Axis = None) -> Any:
     """x with its elements moved round by `shift` places along the axes (flattened if None).
 
@@ -88,6 +91,7 @@ def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 
 # -- repeating ---------------------------------------------------------------------------------------------------
+@untaped("x.repeat(repeats, axis)")
 def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     """Each element (of the flattened x if axis is None) so many times in a row; one number, or one for each.
 
@@ -111,6 +115,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     return getitem(x, (FULL,) * axis + (np.repeat(np.arange(n), counts),))
 
 
+@untaped("np.tile(x, repetitions)")
 def tile(x: Any, repetitions: Any, /) -> Any:
     """x laid side by side so many times along each axis (the last ones; further ones are new).
 
@@ -190,6 +195,7 @@ _TRIU: Linear = Linear(
 )
 
 
+@untaped("np.tril(x, k)", when="x.ndim > 1")
 def tril(x: Any, /, *, k: int = 0) -> Any:
     """Matrices (the last two axes) with zeros above the k-th diagonal.
 
@@ -200,6 +206,7 @@ def tril(x: Any, /, *, k: int = 0) -> Any:
     return apply_linear(_TRIL, _matrices(x, "tril"), k=int(k))
 
 
+@untaped("np.triu(x, k)", when="x.ndim > 1")
 def triu(x: Any, /, *, k: int = 0) -> Any:
     """Matrices (the last two axes) with zeros below the k-th diagonal."""
     return apply_linear(_TRIU, _matrices(x, "triu"), k=int(k))
@@ -219,6 +226,7 @@ def _diagonal_slice(rows: int, columns: int, k: int) -> slice:
     return slice(start, start + count * (columns + 1) if count else start, columns + 1)
 
 
+@untaped("np.diag(x, k)")
 def diag(x: Any, /, k: int = 0) -> Any:
     """The k-th diagonal of a matrix; of a one-axis x, the matrix with x as its k-th diagonal. Else ValueError.
 
@@ -237,6 +245,7 @@ def diag(x: Any, /, k: int = 0) -> Any:
     return reshape(scatter(x, (_diagonal_slice(n, n, k),), (n * n,)), (n, n))
 
 
+@untaped("np.diagflat(x, k)")
 def diagflat(x: Any, /, k: int = 0) -> Any:
     """The matrix with the elements of x as its k-th diagonal."""
     return diag(ravel(x), k)

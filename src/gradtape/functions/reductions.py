@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from .declare import is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
 from .manipulation import astype, broadcast_to, reshape
+from .untaped import untaped
 
 Axis = int | tuple[int, ...] | None
 
@@ -102,6 +103,7 @@ def reduced(primitive: Primitive, x: Any, axis: Axis, keepdims: Any, dtype: Any 
     return apply(primitive, x, axis=axes_of(axis, len(shape_of(x)), name), keepdims=bool(keepdims), **parameters)
 
 
+@untaped("reduce(x, axis, dtype, None, keepdims)", reduce=np.add.reduce)
 def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Any:
     """Sum of the elements along the axes (all of them by default).
 
@@ -117,6 +119,7 @@ def sum(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fal
     return reduced(_SUM, x, axis, keepdims, dtype)
 
 
+@untaped("mean(x, axes_of(axis, x.ndim, 'mean'), keepdims)", when="dtype is None", mean=kernels.mean, axes_of=axes_of)
 def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Any:
     """Mean of the elements along the axes (all of them by default).
 
@@ -173,6 +176,10 @@ _STD = General(
 )
 
 
+@untaped(
+    "var(x, axes_of(axis, x.ndim, 'var'), correction, keepdims)",
+    when="dtype is None and x.dtype.kind == 'f'", var=kernels.var, axes_of=axes_of,
+)  # fmt: skip
 def var(
     x: Any, /, axis: Axis = None, *, correction: float = 0.0, dtype: Any = None, keepdims: bool = False
 ) -> Any:
@@ -192,6 +199,10 @@ def var(
     return reduced(_VAR, x, axis, keepdims, dtype, correction=correction)
 
 
+@untaped(
+    "std(x, axes_of(axis, x.ndim, 'std'), correction, keepdims)",
+    when="dtype is None and x.dtype.kind == 'f'", std=kernels.std, axes_of=axes_of,
+)  # fmt: skip
 def std(
     x: Any, /, axis: Axis = None, *, correction: float = 0.0, dtype: Any = None, keepdims: bool = False
 ) -> Any:
@@ -261,6 +272,7 @@ def _added(parts: list[Any]) -> Any:
     return total
 
 
+@untaped("reduce(x, axis, dtype, None, keepdims)", reduce=np.multiply.reduce)
 def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = False) -> Any:
     """Product of the elements along the axes (all of them by default); every derivative is right at zeros too.
 
@@ -314,6 +326,7 @@ _MAX = _extreme("max", np.maximum.reduce)
 _MIN = _extreme("min", np.minimum.reduce)
 
 
+@untaped("reduce(x, axis, None, None, keepdims)", reduce=np.maximum.reduce)
 def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The largest element along the axes (all by default); those that tie share the gradient evenly.
 
@@ -327,6 +340,7 @@ def max(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reduced(_MAX, x, axis, keepdims)
 
 
+@untaped("reduce(x, axis, None, None, keepdims)", reduce=np.minimum.reduce)
 def min(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The smallest element along the axes (all by default); those that tie share the gradient evenly.
 
@@ -412,6 +426,7 @@ _COUNT = Zero(
 )
 
 
+@untaped("reduce(x, axis, bool, None, keepdims)", reduce=np.logical_or.reduce)
 def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Whether any element along the axes (all by default) is not zero; shapes and errors as for sum.
 
@@ -422,6 +437,7 @@ def any(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reduced(_ANY, x, axis, keepdims)
 
 
+@untaped("reduce(x, axis, bool, None, keepdims)", reduce=np.logical_and.reduce)
 def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """Whether no element along the axes (all by default) is zero; shapes and errors as for sum.
 
@@ -432,6 +448,7 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reduced(_ALL, x, axis, keepdims)
 
 
+@untaped("np.count_nonzero(x, axis, keepdims=keepdims)")
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """How many elements along the axes (all by default) are not zero; shapes and errors as for sum.
 

@@ -14,6 +14,7 @@ from .elementwise import isnan, where
 from .manipulation import expand_dims, permute_dims, reshape
 from .reductions import Axis, axes_of, batched_alike
 from .reductions import any as any_of
+from .untaped import untaped
 
 _ARGSORT = Zero("argsort", kernels.argsort, ("x",), batch=Axes(("axis",)))
 _INVERSE_ORDER = Zero("inverse_order", kernels.inverse_order, ("order",), batch=Axes(("axis",)))
@@ -63,6 +64,7 @@ def _along_one(x: Any, axis: int | None, name: str) -> tuple[Any, int]:
     return x, axis
 
 
+@untaped("np.sort(x, axis, stable=True)", when="not descending")
 def sort(x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """The elements in ascending order along the axis (None: of all in a row); NaN come last.
 
@@ -77,6 +79,7 @@ def sort(x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: 
     return apply(_SORT, x, axis=axis, descending=bool(descending))
 
 
+@untaped("x.argsort(axis, stable=True)", when="not descending")
 def argsort(x: Any, /, axis: int | None = -1, *, descending: bool = False, stable: bool = True) -> Any:
     """The positions of the elements in ascending order along the axis (None: of all in a row), as integers.
 
@@ -100,6 +103,7 @@ def _position(primitive: Zero, x: Any, axis: int | None, keepdims: bool) -> Any:
     return reshape(y, ones) if keepdims else y
 
 
+@untaped("x.argmax(axis, keepdims=keepdims)")
 def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
     """The position of the first largest element along the axis (by default of all in a row), an integer.
 
@@ -113,6 +117,7 @@ def argmax(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any
     return _position(_ARGMAX, x, axis, keepdims)
 
 
+@untaped("x.argmin(axis, keepdims=keepdims)")
 def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any:
     """The position of the first smallest element along the axis (by default of all in a row); as argmax.
 
@@ -123,6 +128,7 @@ def argmin(x: Any, /, axis: int | None = None, *, keepdims: bool = False) -> Any
     return _position(_ARGMIN, x, axis, keepdims)
 
 
+@untaped("x1.searchsorted(x2, side, sorter)", arrays="x1 x2")
 def searchsorted(x1: Any, x2: Any, /, side: str = "left", sorter: Any = None) -> Any:
     """Where to insert each element of x2 into the sorted one-dimensional x1 to keep it sorted, as integers.
 

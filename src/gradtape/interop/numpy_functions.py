@@ -220,7 +220,7 @@ def _ravel(a: Any, order: str = "C") -> Any:
 def _concatenate(
     arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    return gt.concat([gt.asarray(a, dtype=dtype) for a in arrays], axis=axis)
+    return gt.concat(arrays if dtype is None else [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis)
 
 
 def _block(arrays: Any) -> Any:
@@ -267,7 +267,7 @@ rules(np, {
     "broadcast_to": lambda array, shape, subok=False: gt.broadcast_to(array, shape),
     "concatenate": _concatenate,
     "stack": lambda arrays, axis=0, out=None, *, dtype=None, casting="same_kind": gt.stack(
-        [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis
+        arrays if dtype is None else [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis
     ),
     "hstack": lambda tup, *, dtype=None, casting="same_kind": gt.hstack([gt.asarray(a, dtype=dtype) for a in tup]),
     "vstack": lambda tup, *, dtype=None, casting="same_kind": gt.vstack([gt.asarray(a, dtype=dtype) for a in tup]),
@@ -290,15 +290,16 @@ rules(np, {
 
 # -- choosing elements --------------------------------------------------------------------------------
 def _where(condition: Any, *choices: Any) -> Any:
-    function: Rule = gt.where if choices else RULES[np.nonzero]
-    return function(condition, *choices)
+    return gt.where(condition, *choices) if choices else RULES[np.nonzero](condition)
 
 
 def _clip(
     a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None,
     dtype: Any = None,
 ) -> Any:  # fmt: skip
-    return gt.clip(gt.asarray(a, dtype=dtype), a_min if min is None else min, a_max if max is None else max)
+    if dtype is not None:
+        a = gt.asarray(a, dtype=dtype)
+    return gt.clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
 def sorting(name: str) -> Rule:

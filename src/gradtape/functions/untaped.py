@@ -1,0 +1,151 @@
+"""Functions of Tensors when nobody looks on: NumPy's own call, written out from one line at the function's head.
+
+    @untaped("np.flip(x, axis)")
+    def flip(x, /, *, axis=None): ...
+
+Where no tape and no transform is active, and for plain arrays, the function then is that expression, and costs little
+more than NumPy. Whatever the expression cannot do (it raises, or gives no array) is left to the function itself, which
+knows better and says what is wrong. tests/test_untaped.py compares the two on every sample.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..context import active
+from ..hotpath import compile_function
+from ..tensor import RAW, Tensor, new
+
+Function = Callable[..., Any]
+
+#: The functions with such a head, by name: (the quick function, the full one).
+UNTAPED: dict[str, tuple[Function, Function]] = {}
+
+ONE = """\
+    kind = type({x})
+    if kind is Tensor:
+        if not active(){when}:
+            try:
+                y = {on_tensor}
+                if y.__class__ in RAW:
+{wrapped}
+            except Exception:
+                pass
+    elif kind is ndarray{when}:
+        try:
+            y = {on_array}
+            if y.__class__ in RAW:
+                return y
+        except Exception:
+            pass
+    return full({call})
+"""
+
+SEVERAL = """\
+    if {tensors}:
+        if not active(){when}:
+            try:
+                y = {on_tensor}
+                if y.__class__ in RAW:
+{wrapped}
+            except Exception:
+                pass
+    elif {arrays}{when}:
+        try:
+            y = {on_array}
+            if y.__class__ in RAW:
+                return y
+        except Exception:
+            pass
+    return full({call})
+"""
+
+LIST = """\
+    if {x}.__class__ is list or {x}.__class__ is tuple:
+        if not active(){when}:
+            try:
+                data = [part._data for part in {x} if part.__class__ is Tensor]
+                if data and len(data) == len({x}):
+                    y = {on_tensor}
+                    if y.__class__ in RAW:
+    {wrapped}
+            except Exception:
+                pass
+    return full({call})
+"""
+
+WRAPPED = """\
+                    t = new(Tensor)
+                    t._data = y
+                    t._key = 0
+                    return t"""
+
+
+def untaped(expression: str, arrays: str = "x", when: str = "", **names: Any) -> Callable[[Function], Function]:
+    """Compute the function by this expression where no one looks on.
+
+    `arrays`: its array arguments, separated by spaces, all of them Tensors or all plain arrays, or "*name" for a list
+    of Tensors; `when`: a condition on the others under which the expression holds; `names`: what it mentions besides
+    np and the arguments.
+    """
+
+    def decorate(full: Function) -> Function:
+        code = full.__code__
+        given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        condition = f" and {when}" if when else ""
+        call = ", ".join([n if i < code.co_argcount else f"{n}={n}" for i, n in enumerate(given)])
+        parts: dict[str, str] = {"when": condition, "call": call, "wrapped": WRAPPED, "on_array": expression}
+        subjects = arrays.split()
+        if arrays.startswith("*"):
+            x = arrays[1:]
+            body = LIST.format(x=x, **parts, on_tensor=with_data(expression, (x,), "data"))
+        elif len(subjects) == 1:
+            body = ONE.format(x=arrays, **parts, on_tensor=with_data(expression, subjects))
+        else:
+            body = SEVERAL.format(
+                **parts,
+                on_tensor=with_data(expression, subjects),
+                tensors=" and ".join([f"{x}.__class__ is Tensor" for x in subjects]),
+                arrays=" and ".join([f"{x}.__class__ is ndarray" for x in subjects]),
+            )
+        scope = {"np": np, "Tensor": Tensor, "ndarray": np.ndarray, "RAW": RAW, "active": active, "new": new}
+        scope |= {"full": full, **names}
+        quick = compile_function(f"def function({signature(full)}):\n{body}", full.__name__, scope)
+        functools.update_wrapper(quick, full)
+        quick.__defaults__, quick.__kwdefaults__ = full.__defaults__, full.__kwdefaults__  # type: ignore[attr-defined]
+        UNTAPED[f"{full.__module__}.{full.__name__}"] = (quick, full)
+        return quick
+
+    return decorate
+
+
+def with_data(expression: str, arrays: Any, data: str = r"\g<0>._data") -> str:
+    """The expression, of the arrays behind the Tensors."""
+    return re.sub(rf"(?<![\w.])({'|'.join(arrays)})(?!\w|=[^=])", data, expression)
+
+
+def signature(function: Function) -> str:
+    """The function's parameters as source; the values of defaults are put in afterwards."""
+    code = function.__code__
+    names = code.co_varnames
+    count, positional = code.co_argcount, code.co_posonlyargcount
+    defaults = len(function.__defaults__ or ())
+    parts = []
+    for i, name in enumerate(names[:count]):
+        parts.append(name if i < count - defaults else f"{name}=None")
+        if i + 1 == positional:
+            parts.append("/")
+    keywords = names[count : count + code.co_kwonlyargcount]
+    if keywords:
+        parts.append("*")
+    has_default = function.__kwdefaults__ or {}
+    parts += [f"{name}=None" if name in has_default else name for name in keywords]
+    return ", ".join(parts)
+
+
+__all__ = ["UNTAPED", "untaped"]
