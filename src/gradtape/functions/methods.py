@@ -226,10 +226,10 @@ def install() -> None:
         setattr(Tensor, name, _method(name, module, function, parameters))
     for name, method in {
         "astype": _astype, "clip": _clip, "compress": _compress, "conj": _conj, "conjugate": _conj, "copy": _copy,
-        "diagonal": _diagonal,
-               "dot": _dot, "fill": _fill, "flatten": _flatten, "nonzero": _nonzero, "ravel": _flatten, "reshape": _reshape,
-        "searchsorted": _searchsorted, "sort": _sort, "swapaxes": _swapaxes, "to_device": _to_device, "trace": _trace,
-        "transpose": _transpose, "__array_namespace__": _namespace, "__contains__": _contains, "__iter__": _iter,
+        "diagonal": _diagonal, "dot": _dot, "fill": _fill, "flatten": _flatten, "nonzero": _nonzero, "ravel": _flatten,
+        "reshape": _reshape, "searchsorted": _searchsorted, "sort": _sort, "swapaxes": _swapaxes, "trace": _trace,
+        "to_device": _to_device, "transpose": _transpose, "__array_namespace__": _namespace,
+        "__contains__": _contains, "__iter__": _iter,
     }.items():  # fmt: skip
         setattr(Tensor, name, method)
     attributes = {"T": _reversed_axes, "mT": _matrix_transpose, "real": real, "imag": imag}

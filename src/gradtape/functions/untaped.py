@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import re
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -95,33 +96,48 @@ def untaped(expression: str, arrays: str = "x", when: str = "", **names: Any) ->
     """
 
     def decorate(full: Function) -> Function:
-        code = full.__code__
-        given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        condition = f" and {when}" if when else ""
-        call = ", ".join([n if i < code.co_argcount else f"{n}={n}" for i, n in enumerate(given)])
-        parts: dict[str, str] = {"when": condition, "call": call, "wrapped": WRAPPED, "on_array": expression}
-        subjects = arrays.split()
-        if arrays.startswith("*"):
-            x = arrays[1:]
-            body = LIST.format(x=x, **parts, on_tensor=with_data(expression, (x,), "data"))
-        elif len(subjects) == 1:
-            body = ONE.format(x=arrays, **parts, on_tensor=with_data(expression, subjects))
-        else:
-            body = SEVERAL.format(
-                **parts,
-                on_tensor=with_data(expression, subjects),
-                tensors=" and ".join([f"{x}.__class__ is Tensor" for x in subjects]),
-                arrays=" and ".join([f"{x}.__class__ is ndarray" for x in subjects]),
-            )
         scope = {"np": np, "Tensor": Tensor, "ndarray": np.ndarray, "RAW": RAW, "active": active, "new": new}
-        scope |= {"full": full, **names}
-        quick = compile_function(f"def function({signature(full)}):\n{body}", full.__name__, scope)
+        quick = types.FunctionType(unwritten.__code__, scope, full.__name__)
         functools.update_wrapper(quick, full)
-        quick.__defaults__, quick.__kwdefaults__ = full.__defaults__, full.__kwdefaults__  # type: ignore[attr-defined]
+
+        def written() -> Function:
+            quick.__code__ = compile_function(source(full, expression, arrays, when), full.__name__, {}).__code__  # type: ignore[attr-defined]
+            quick.__defaults__, quick.__kwdefaults__ = full.__defaults__, full.__kwdefaults__
+            return quick
+
+        scope |= {"full": full, "written": written, **names}
         UNTAPED[f"{full.__module__}.{full.__name__}"] = (quick, full)
         return quick
 
     return decorate
+
+
+def unwritten(*arguments: Any, **keywords: Any) -> Any:
+    """A function as imported: its text is written and compiled when it is first called, for importing has to be quick."""
+    return written()(*arguments, **keywords)  # type: ignore[name-defined]  # noqa: F821  (of the function made so)
+
+
+def source(full: Function, expression: str, arrays: str, when: str) -> str:
+    """The text of the function with its head."""
+    code = full.__code__
+    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    condition = f" and {when}" if when else ""
+    call = ", ".join([n if i < code.co_argcount else f"{n}={n}" for i, n in enumerate(given)])
+    parts: dict[str, str] = {"when": condition, "call": call, "wrapped": WRAPPED, "on_array": expression}
+    subjects = arrays.split()
+    if arrays.startswith("*"):
+        x = arrays[1:]
+        body = LIST.format(x=x, **parts, on_tensor=with_data(expression, (x,), "data"))
+    elif len(subjects) == 1:
+        body = ONE.format(x=arrays, **parts, on_tensor=with_data(expression, subjects))
+    else:
+        body = SEVERAL.format(
+            **parts,
+            on_tensor=with_data(expression, subjects),
+            tensors=" and ".join([f"{x}.__class__ is Tensor" for x in subjects]),
+            arrays=" and ".join([f"{x}.__class__ is ndarray" for x in subjects]),
+        )
+    return f"def function({signature(full)}):\n{body}"
 
 
 def with_data(expression: str, arrays: Any, data: str = r"\g<0>._data") -> str:
