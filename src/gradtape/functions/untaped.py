@@ -113,7 +113,7 @@ def untaped(expression: str, arrays: str = "x", when: str = "", **names: Any) ->
 
 
 def unwritten(*arguments: Any, **keywords: Any) -> Any:
-    """A function as imported: its text is written and compiled when it is first called, for importing has to be quick."""
+    """A function as imported: its text is compiled when it is first called, for importing has to be quick."""
     return written()(*arguments, **keywords)  # type: ignore[name-defined]  # noqa: F821  (of the function made so)
 
 
