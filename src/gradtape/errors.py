@@ -31,6 +31,10 @@ class NoDerivativeError(GradtapeError, NotImplementedError):
     """A derivative that is not implemented, or has no closed form, was asked for."""
 
 
+class NoKernelError(GradtapeError, NotImplementedError):
+    """A function that an array library lacks was asked for on its arrays."""
+
+
 class UnconnectedGradientWarning(UserWarning):
     """A gradient is None for a reason that looks like an oversight."""
 

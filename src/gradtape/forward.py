@@ -11,13 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from .arrays.dtypes import is_floating, numpy_dtype
+from .arrays.libraries import library_of
 from .context import ACTIVE, LEVEL, active, enter, leave, next_key
 from .errors import warn
+from .functions.static import static, zeros_like
 from .hotpath import SKIP, lift
 from .nest import flatten
 from .primitive import Bilinear, Spec, apply
 from .tape import wants_zeros
-from .tensor import Tensor, Variable, VirtualTensor, tensor, touch, tracked
+from .tensor import Tensor, Variable, tensor, touch, tracked
 from .virtual.dual import fit_tangent, plus, push_forward, push_slope
 
 
@@ -156,7 +159,7 @@ class ForwardAccumulator:
             if x._key in seen:
                 raise ValueError("ForwardAccumulator: the same primal is given twice; add up its tangents instead")
             seen.add(x._key)
-            if x.dtype.kind not in "fc":
+            if not is_floating(x.dtype):
                 warn(f"a primal of dtype {x.dtype} has no tangent: only floating numbers are differentiated")
                 continue
             dict.__setitem__(self._tangents, x._key, tangent_for(x, t))
@@ -187,7 +190,7 @@ class ForwardAccumulator:
                 raise TypeError(f"ForwardAccumulator.jvp: primals holds a {type(x).__name__}; Tensors are expected")
             t = self._tangents.get(x._key)
             if t is None:
-                results.append(tensor(np.zeros(x.shape, x.dtype)[()]) if zeros else None)
+                results.append(zeros_like(x) if zeros else None)
             else:
                 results.append(tracked(t._data, t._key) if isinstance(t, Tensor) else tensor(t))
         return structure.unflatten(results)
@@ -198,15 +201,14 @@ def tangent_for(x: Tensor, t: Any) -> Tensor:
     if t is None:
         raise ValueError("ForwardAccumulator: a tangent is None; give zeros of the primal's shape instead")
     if not isinstance(t, Tensor):
-        t = tensor(np.array(t, dtype=x.dtype)[()])
+        t = static(np.array(t, dtype=numpy_dtype(x.dtype))[()], x) if library_of(t) is None else t
+        t = t if isinstance(t, Tensor) else tensor(t)
     if t.dtype != x.dtype:
         raise ValueError(f"ForwardAccumulator: a tangent has dtype {t.dtype}; its primal has {x.dtype}")
     if t.shape != x.shape:
         raise ValueError(f"ForwardAccumulator: a tangent has shape {t.shape}; its primal has {x.shape}")
-    if type(t) is Variable:
+    if isinstance(t, Variable):
         touch(t)
     if not t._key:
         t._key = next_key()  # whoever watches t from now on finds it here
-    handle = tracked(t._data, t._key)
-    assert type(handle) is VirtualTensor or type(handle) is Tensor
-    return handle
+    return tracked(t._data, t._key)

@@ -29,7 +29,7 @@ from .primitive import (
     apply,
     leave_records,
 )
-from .tensor import RAW, Tensor, Variable, VirtualTensor, ndarray, new, tensor, touch
+from .tensor import RAW, Tensor, Variable, handle_class, ndarray, new, tensor, touch
 
 #: Argument of a record that is not tracked; None means tracked and of the result's own shape and dtype.
 SKIP = False
@@ -284,7 +284,7 @@ def lift(data: Any, key: int) -> Any:
             return data
         handle = new(Tensor)
     else:
-        handle = new(VirtualTensor)
+        handle = new(handle_class(data.__class__))
     handle._data = data
     handle._key = key
     return handle

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .arrays import numpy_kernels as kernels
+from .arrays.libraries import Library, library_of, number, title_of
 from .context import ACTIVE, OPEN, active, next_key
+from .errors import NoKernelError
 from .tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, tensor, touch, tracked
 
 ndarray = np.ndarray
@@ -293,16 +295,16 @@ class Axes(NamedTuple):
 
 def scale(g: Any, d: Any) -> Any:
     """Cotangent times slope, where a zero cotangent absorbs an infinite or undefined slope (0 * inf = 0)."""
-    if isinstance(g, Tensor) or isinstance(d, Tensor):
-        return FAST.scale(g, d)
-    return kernels.scale(g, d)
+    if type(g) in RAW and type(d) in RAW:
+        return kernels.scale(g, d)
+    return FAST.scale(g, d)
 
 
 def scale_either(a: Any, b: Any) -> Any:
     """a * b, where a zero of either absorbs: the derivative of scale(g, d) in d is still 0 wherever g is."""
-    if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return FAST.scale_either(a, b)
-    return kernels.scale_either(a, b)
+    if type(a) in RAW and type(b) in RAW:
+        return kernels.scale_either(a, b)
+    return FAST.scale_either(a, b)
 
 
 class FAST:
@@ -329,10 +331,14 @@ def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
         elif kind is Variable:
             touch(argument)
             any_tensor = True
+        elif kind in RAW:
+            data.append(argument)
+            keys.append(0)
+            continue
         elif kind is VirtualTensor:
             return apply_virtual(primitive, arguments, parameters)
-        elif isinstance(argument, Tensor):
-            any_tensor = True
+        elif isinstance(argument, Tensor) or library_of(argument) is not None:
+            return apply_foreign(primitive, arguments, parameters)
         else:
             data.append(argument)
             keys.append(0)
@@ -357,6 +363,58 @@ def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
     if observers and not isinstance(primitive, Zero):
         leave_records(primitive, observers, handle, y, data, keys, parameters)
     return handle
+
+
+def apply_foreign(primitive: Primitive, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+    """The same where an argument is an array of another library than NumPy: the kernel is that library's."""
+    data: list[Any] = []
+    keys = []
+    any_tensor = False
+    library: Library | None = None
+    for argument in arguments:
+        value, key = argument, 0
+        if isinstance(argument, Tensor):
+            if type(argument) is VirtualTensor:
+                return apply_virtual(primitive, arguments, parameters)
+            if isinstance(argument, Variable):
+                touch(argument)
+            any_tensor = True
+            value, key = argument._data, argument._key
+        own = library_of(value)
+        if own is not library and own is not None:
+            if library is not None:
+                raise mixed(primitive, data, value)
+            library = own
+        data.append(value)
+        keys.append(key)
+    assert library is not None
+    observers = active()
+    for i, value in enumerate(data):
+        if isinstance(value, ndarray | np.generic):  # a NumPy number is a number to every library
+            if value.ndim or any([keys[i] in observer.slots for observer in observers]):
+                raise mixed(primitive, data, value)
+            data[i] = number(value)
+    try:
+        y = library.kernel(primitive)(*data, **parameters)
+    except NoKernelError as error:
+        raise NoKernelError(f"gradtape.{primitive.name} of {library.title} arrays: {error}") from error
+    if not any_tensor:
+        return y
+    handles: Any = tensor(y) if primitive.outputs == 1 else tuple([tensor(part) for part in y])
+    if observers and not isinstance(primitive, Zero):
+        for observer in observers:
+            observer.virtual = True  # what it records are no NumPy arrays
+        leave_records(primitive, observers, handles, y, data, keys, parameters)
+    return handles
+
+
+def mixed(primitive: Primitive, data: list[Any], value: Any) -> TypeError:
+    """The error for arrays of two libraries in one operation."""
+    first = next(title_of(d) for d in data if title_of(d) != title_of(value))
+    return TypeError(
+        f"gradtape.{primitive.name}: a {first} array and a {title_of(value)} array in one operation: convert one of "
+        "them to the other's library first"
+    )
 
 
 def apply_linear(primitive: Linear, x: Any, **parameters: Any) -> Any:

@@ -16,15 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from .arrays.dtypes import kind_of
 from .arrays.numpy_kernels import HELD_ONCE, LARGE, OuterSum, add_into, doubled
 from .context import LEVEL, active, next_key, observed_by
 from .errors import NoDerivativeError
 from .functions.elementwise import add, real
 from .functions.manipulation import astype, broadcast_to
 from .functions.reductions import sum_to
+from .functions.static import zeros
 from .hotpath import SKIP, lift
 from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, scale
-from .tensor import Tensor, Virtual, tensor, tracked
+from .tensor import Tensor, Variable, tensor, tracked
 
 ndarray = np.ndarray
 HAND_ON = (None,)  # pullbacks of one argument that hand the cotangent on as it is
@@ -40,7 +42,7 @@ def fit(g: Any, spec: Any) -> Any:
         if g.shape != shape:
             g = broadcast_to(g, shape)
     if g.dtype is not dtype and g.dtype != dtype:
-        if g.dtype.kind == "c" and dtype.kind != "c":
+        if kind_of(g.dtype) == "c" and kind_of(dtype) != "c":
             g = real(g)
         if g.dtype != dtype:
             g = astype(g, dtype)
@@ -305,7 +307,8 @@ class Trace:
     """A Wengert list: what observes operations, for a tape or for one transposition.
 
     `slots`: key -> record, in the order of recording (None for a watched source); `roots`: keys watched;
-    `virtual`: whether a record was made of virtual arrays; `fallible`: whether a rule in it may raise;
+    `virtual`: whether a record was made of other values than NumPy arrays, so that rules run on Tensors;
+    `fallible`: whether a rule in it may raise;
     `numbers`: where float(x) or the like was taken (key, kind, line), which explains a missing gradient.
     """
 
@@ -331,7 +334,7 @@ class Trace:
             x._key = next_key()
         self.slots.setdefault(x._key, None)
         self.roots.add(x._key)
-        if isinstance(x._data, Virtual):
+        if type(x) is not Tensor and type(x) is not Variable:
             self.virtual = True
 
     def copy(self) -> Trace:
@@ -353,7 +356,7 @@ def transposed(linear: Callable[[Any], Any], spec: Any, g: Any) -> Any:
     """Pull g back through a linear function of an argument of this spec (g: one cotangent, or one per output)."""
     trace = Trace()
     with observed_by((*active(), trace)):
-        start = trace.watch(tensor(np.zeros(spec.shape, spec.dtype)[()]))
+        start = trace.watch(zeros(spec.shape, spec.dtype, *(g if isinstance(g, tuple | list) else (g,))))
         out = linear(start)
     seeds: dict[int, Any] = {}
     many = isinstance(out, tuple | list)

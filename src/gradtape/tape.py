@@ -12,15 +12,18 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .arrays.dtypes import is_floating, kind_of, numpy_dtype
 from .context import ACTIVE, LEVEL, active, enter, leave, move, new_level, observed_by
 from .errors import warn
+from .functions import static
 from .functions.creation import asarray
-from .functions.declare import shape_of
+from .functions.declare import result_type, shape_of
 from .functions.elementwise import conj, positive
 from .functions.manipulation import broadcast_to, reshape
+from .functions.static import zeros_like
 from .nest import flatten
 from .sweep import Trace, fit, run
-from .tensor import Tensor, Variable, Virtual, tensor, tracked
+from .tensor import Tensor, Variable, tensor, tracked
 from .virtual.batched import Batched, batched_seeds, unbatched
 
 PLAIN = frozenset([Tensor, Variable])
@@ -63,14 +66,14 @@ class TapeTrace(Trace):
         """Begin to watch a trainable variable."""
         if self.watch_accessed and variable.trainable:
             self.variables[variable.order] = variable
-            if variable._data.dtype.kind in "fc":
+            if is_floating(variable._data.dtype):
                 self.slots[variable._key] = None
                 self.roots.add(variable._key)
 
     def follow_variable(self, variable: Variable) -> None:
         """Watch this variable."""
         self.variables[variable.order] = variable
-        if variable._data.dtype.kind in "fc":
+        if is_floating(variable._data.dtype):
             self.follow(variable)
 
 
@@ -140,9 +143,9 @@ class GradientTape:
         for leaf in leaves:
             if isinstance(leaf, Variable):
                 trace.follow_variable(leaf)
-            elif leaf.dtype.kind in "fc":
+            elif is_floating(leaf.dtype):
                 trace.follow(leaf)
-            if leaf.dtype.kind not in "fc":
+            if not is_floating(leaf.dtype):
                 warn(f"watching a Tensor of dtype {leaf.dtype}: only floating numbers have gradients, it will be None")
 
     def watched_variables(self) -> tuple[Variable, ...]:
@@ -227,7 +230,7 @@ class GradientTape:
             if g is None:
                 final.append(self._unconnected(leaf, zeros))
                 continue
-            if g.dtype.kind == "c":
+            if kind_of(g.dtype) == "c":
                 g = conj(g)
             final.append(g if isinstance(g, Tensor) else tensor(g))
         return structure.unflatten(final)
@@ -290,8 +293,8 @@ class GradientTape:
 
     def _unconnected(self, source: Tensor, zeros: bool) -> Any:
         if zeros:
-            return tensor(np.zeros(source.shape, source.dtype)[()])
-        if source.dtype.kind not in "fc":
+            return zeros_like(source)
+        if not is_floating(source.dtype):
             warn(f"the gradient with respect to a source of dtype {source.dtype} is None: only floats have gradients")
         return None
 
@@ -316,14 +319,14 @@ class GradientTape:
         for leaf in leaves:
             if not isinstance(leaf, Tensor):
                 raise TypeError(f"GradientTape.jacobian: sources holds a {type(leaf).__name__}; Tensors are expected")
-        if type(target) is Variable:
+        if isinstance(target, Variable):
             trace.accessed(target)  # asking for it is a read
         rows = self._rows(trace, target, leaves)
         final = []
         for leaf, row in zip(leaves, rows, strict=True):
             if row is None:
                 shape = (*target.shape, *leaf.shape)
-                final.append(tensor(np.zeros(shape, leaf.dtype)[()]) if zeros else self._unconnected(leaf, False))
+                final.append(static.zeros(shape, leaf.dtype, leaf) if zeros else self._unconnected(leaf, False))
             else:
                 final.append(reshape(row, (*target.shape, *leaf.shape)))
         return structure.unflatten(final)
@@ -341,7 +344,7 @@ class GradientTape:
         for g in results:
             if g is not None:
                 g = unbatched(g, level, target.size)
-                if g.dtype.kind == "c":
+                if kind_of(g.dtype) == "c":
                     g = conj(g)
             rows.append(g)
         return rows
@@ -370,24 +373,25 @@ class GradientTape:
             raise ValueError(
                 f"GradientTape.batch_jacobian: target has {target.shape[0]} examples and source {source.shape[0]}"
             )
-        if type(target) is Variable:
+        if isinstance(target, Variable):
             trace.accessed(target)
         examples, inner = target.shape[0], target.shape[1:]
         n = int(np.prod(inner))
         g = None
         if target._key in trace.slots:
-            one_hot = np.broadcast_to(np.eye(n, dtype=target.dtype).reshape(n, 1, *inner), (n, examples, *inner))
+            eye = static.static(np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, 1, *inner), target)
+            one_hot = broadcast_to(eye if isinstance(eye, Tensor) else tensor(eye), (n, examples, *inner))
             with new_level() as level:
-                seeds = {target._key: tensor(Batched(tensor(one_hot), level))}
+                seeds = {target._key: tensor(Batched(one_hot, level))}
                 (g,) = self._sweep(trace, seeds, [source._key])
                 g = None if g is None else unbatched(g, level, n)
         else:
             self._sweep(trace, {}, [source._key])
         if g is None:
-            return tensor(np.zeros((examples, *inner, *source.shape[1:]), target.dtype))
+            return static.zeros((examples, *inner, *source.shape[1:]), target.dtype, target)
         from .functions.manipulation import moveaxis
 
-        g = conj(g) if g.dtype.kind == "c" else g
+        g = conj(g) if kind_of(g.dtype) == "c" else g
         return reshape(moveaxis(g, 0, 1), (examples, *inner, *source.shape[1:]))
 
     def hessian(self, target: Any, sources: Any) -> Any:
@@ -452,7 +456,7 @@ def _block(tape: GradientTape, g: Tensor | None, a: Tensor, b: Tensor) -> Tensor
     """One block of a Hessian: how the gradient g with respect to a changes with b; zeros where it does not."""
     shape = (*a.shape, *b.shape)
     rows = None if g is None else tape.jacobian(g, b)
-    return tensor(np.zeros(shape, np.result_type(a.dtype, b.dtype))[()]) if rows is None else rows
+    return static.zeros(shape, result_type(a, b), a, b) if rows is None else rows
 
 
 def seeds_of(target: Any, targets: list[Tensor], output_gradients: Any) -> list[Any]:
@@ -461,8 +465,8 @@ def seeds_of(target: Any, targets: list[Tensor], output_gradients: Any) -> list[
         seeds: list[Any] = []
         for t in targets:
             data = t._data
-            if isinstance(data, Virtual):
-                seeds.append(tensor(np.ones(t.shape, t.dtype)[()]))
+            if type(t) not in PLAIN:
+                seeds.append(static.ones_like(t))
             else:
                 seeds.append(data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype))
         return seeds
@@ -476,7 +480,7 @@ def seeds_of(target: Any, targets: list[Tensor], output_gradients: Any) -> list[
         if g is None:
             raise ValueError(f"output_gradients: entry {i} is None; give zeros of the target's shape instead")
         g = asarray(g)
-        if type(g) is Variable:
+        if isinstance(g, Variable):
             g = positive(g)  # a read, which an outer tape may watch
         if g.shape != t.shape:
             try:
@@ -486,9 +490,9 @@ def seeds_of(target: Any, targets: list[Tensor], output_gradients: Any) -> list[
                     f"output_gradients: entry {i} has shape {g.shape}; its target has {t.shape}"
                 ) from None
         g = fit(g, (t.shape, t.dtype))
-        if g.dtype.kind == "c":
+        if kind_of(g.dtype) == "c":
             g = conj(g)
-        looked_on = isinstance(g._data, Virtual) or any([g._key in o.slots for o in active()])
+        looked_on = type(g) is not Tensor or any([g._key in o.slots for o in active()])
         seeds.append(tracked(g._data, g._key) if looked_on else g._data)
     return seeds
 

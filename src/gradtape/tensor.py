@@ -4,11 +4,13 @@ The class of a handle says where its value lives, so that an operation needs one
 
 - Tensor: a NumPy array or scalar
 - Variable: the same, assigned in place by training code; tapes watch it when it is read
+- ForeignTensor, ForeignVariable: the same two for the array of another library (see arrays/libraries.py)
 - VirtualTensor: a virtual array, whose components are Tensors of a lower level (see virtual/)
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from itertools import count
 from opcode import opmap
@@ -16,6 +18,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .arrays.dtypes import kind_of, numpy_dtype
+from .arrays.libraries import library_of, title_of, to_numpy
 from .context import active, next_key
 from .errors import LostGradientError, users_line, warn
 
@@ -38,6 +42,10 @@ class Virtual:
     level: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+
+    def inside(self) -> Any:
+        """A Tensor that it is made of: one level nearer to the library and the device of its arrays."""
+        raise NotImplementedError
 
     @classmethod
     def apply(cls, primitive: Any, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
@@ -72,7 +80,7 @@ class Tensor:
     def data(self) -> Any:
         """The library's own array (a NumPy array here; 0-d values too). Not a copy: do not write into it."""
         data = self._data
-        return data if isinstance(data, (ndarray, Virtual)) else np.asarray(data)
+        return np.asarray(data) if type(data) in SCALARS else data
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -115,15 +123,15 @@ class Tensor:
     # -- leaving the tape
     def numpy(self) -> Any:
         """A NumPy array with a copy of the value, outside every tape."""
-        return np.array(concrete(self))
+        return np.array(to_numpy(concrete(self)))
 
     def item(self) -> Any:
         """The value of a one-element Tensor as a Python number; a constant for every derivative."""
-        return concrete(self).item()
+        return to_numpy(concrete(self)).item()
 
     def tolist(self) -> Any:
         """The value as nested Python lists; constants for every derivative."""
-        return concrete(self).tolist()
+        return to_numpy(concrete(self)).tolist()
 
     def ref(self) -> Reference:
         """A hashable reference, equal for the same handle (Tensors themselves compare elementwise)."""
@@ -143,7 +151,7 @@ class Tensor:
 
     def __index__(self) -> int:
         data = concrete(self)
-        if data.dtype.kind not in "iu" or data.ndim:
+        if kind_of(data.dtype) not in ("i", "u") or len(data.shape):
             raise TypeError(f"only a 0-d integer Tensor can be an index, not one of shape {self.shape}, {self.dtype}")
         return int(data)
 
@@ -156,7 +164,7 @@ class Tensor:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if is_observed(self):
             raise lost("numpy.asarray(x), or a function that calls it,")
-        array = np.array(concrete(self), dtype=dtype, copy=copy)
+        array = np.array(to_numpy(concrete(self)), dtype=dtype, copy=copy)
         if array is self._data or array.base is not None:  # records may keep this memory: let nobody write there
             array = array.view()
             array.flags.writeable = False
@@ -166,6 +174,8 @@ class Tensor:
     def __repr__(self) -> str:
         if type(self._data).__base__ is Virtual:
             return f"Tensor({self._data!r})"
+        if self._data.__class__ not in RAW:
+            return f"Tensor({concrete(self)!r})"
         text = np.array2string(np.asarray(concrete(self)), separator=", ", prefix="Tensor(")
         return f"Tensor({text}, shape={tuple(self.shape)}, dtype={self.dtype})"
 
@@ -173,7 +183,7 @@ class Tensor:
         return str(concrete(self))
 
     def __format__(self, spec: str) -> str:
-        return format(concrete(self)[()], spec) if spec else str(self)
+        return format(to_numpy(concrete(self))[()], spec) if spec else str(self)
 
     def _repr_html_(self) -> str:
         import html
@@ -194,6 +204,34 @@ class Tensor:
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         memo[id(self)] = result = self.__copy__()
         return result
+
+
+class ForeignTensor(Tensor):
+    """A Tensor whose value is an array of another library than NumPy."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+        return tuple(self._data.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self._data.shape)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return numpy_dtype(self._data.dtype).itemsize
+
+    @property
+    def device(self) -> Any:
+        """Where the value lives, as its library says it."""
+        library = library_of(self._data)
+        assert library is not None
+        return library.device(self._data)
 
 
 class VirtualTensor(Tensor):
@@ -230,7 +268,13 @@ class Variable(Tensor):
             initial_value = initial_value()
         if type(initial_value) is VirtualTensor:
             raise TypeError("a Variable holds a plain array; this value is inside a transform (jvp, vmap, ...)")
-        self._data = np.array(to_array(initial_value), dtype=dtype)[()]
+        data = to_array(initial_value)
+        library = library_of(data)
+        if library is None:
+            self._data = np.array(data, dtype=dtype)[()]
+        else:
+            self._data = library.copied(data, dtype)
+            self.__class__ = ForeignVariable
         self._key = next_key()
         self.trainable, self.order = bool(trainable), next(Variable._made)
         self.name = "Variable" if name is None else name
@@ -247,6 +291,8 @@ class Variable(Tensor):
         return result
 
     def __repr__(self) -> str:
+        if type(self) is ForeignVariable:
+            return f"Variable({self._data!r}, name={self.name!r})"
         text = np.array2string(np.asarray(concrete(self)), separator=", ", prefix="Variable(")
         return f"Variable({text}, shape={tuple(self.shape)}, dtype={self.dtype}, name={self.name!r})"
 
@@ -261,11 +307,23 @@ class Variable(Tensor):
             )
         if isinstance(value, Variable):
             touch(value)
-        data = np.array(to_array(value), dtype=self.dtype)[()]
-        if data.shape != self.shape:
+        data = self._converted(to_array(value))
+        if tuple(data.shape) != self.shape:
             raise ValueError(f"Variable {self.name!r} has shape {self.shape}; the value assigned has {data.shape}")
         self._data = data
         return self
+
+    def _converted(self, data: Any) -> Any:
+        """A copy of a value in this variable's library, on its device, in its dtype."""
+        library, other = library_of(self._data), library_of(data)
+        if library is None and other is None:
+            return np.array(data, dtype=self.dtype)[()]
+        if library is None or (library is not other and isinstance(data, ndarray) and data.ndim):
+            raise TypeError(
+                f"Variable {self.name!r} holds a {title_of(self._data)} array and cannot be assigned a "
+                f"{title_of(data)} array: convert it first"
+            )
+        return library.copied(data if other is library else library.from_numpy(np.asarray(data), self._data), self.dtype)
 
     def read_value(self) -> Tensor:
         """Its present value as a Tensor; the reading is recorded."""
@@ -290,10 +348,18 @@ class Variable(Tensor):
     def _assign_change(self, delta: Any, sign: int) -> Variable:
         if isinstance(delta, Tensor) and delta.dtype != self.dtype:
             return self._assign(delta)  # says what is wrong
-        delta = np.asarray(to_array(delta), dtype=self.dtype)
-        if delta.shape != self.shape:
+        delta = self._converted(to_array(delta))
+        if tuple(delta.shape) != self.shape:
             raise ValueError(f"Variable {self.name!r} has shape {self.shape}; the change has {delta.shape}")
         return self._assign(self._data + delta if sign > 0 else self._data - delta)
+
+
+class ForeignVariable(Variable):
+    """A Variable whose value is an array of another library than NumPy."""
+
+    __slots__ = ()
+    shape, size, itemsize = ForeignTensor.shape, ForeignTensor.size, ForeignTensor.itemsize
+    device = ForeignTensor.device
 
 
 def _refuse_in_place(self: Variable, other: Any) -> Any:
@@ -328,7 +394,8 @@ class Reference:
 
 def tensor(data: Any) -> Tensor:
     """A new handle on an array, a NumPy scalar or a virtual array; tracked by nobody."""
-    handle = new(VirtualTensor if isinstance(data, Virtual) else Tensor)
+    kind = type(data)
+    handle = new(Tensor if kind in RAW else handle_class(kind))
     handle._data = data
     handle._key = 0
     return handle
@@ -336,10 +403,27 @@ def tensor(data: Any) -> Tensor:
 
 def tracked(data: Any, key: int) -> Tensor:
     """A handle on an earlier value under its key: how a rule gets to see what a record saved."""
-    handle = new(VirtualTensor if isinstance(data, Virtual) else Tensor)
+    kind = type(data)
+    handle = new(Tensor if kind in RAW else handle_class(kind))
     handle._data = data
     handle._key = key
     return handle
+
+
+#: The class of handle by the class of value, for classes other than RAW.
+HANDLES: dict[type, type[Tensor]] = {}
+
+
+def handle_class(kind: type) -> type[Tensor]:
+    """The class of the handle on a value of this class."""
+    found = HANDLES.get(kind)
+    if found is None:
+        if issubclass(kind, Virtual):
+            found = VirtualTensor
+        else:
+            found = Tensor if issubclass(kind, ndarray | np.generic | int | float | complex) else ForeignTensor
+        HANDLES[kind] = found
+    return found
 
 
 def touch(variable: Variable) -> None:
@@ -351,7 +435,7 @@ def touch(variable: Variable) -> None:
 
 def concrete(x: Any) -> Any:
     """The level-0 array behind a Tensor (inside jvp: of its primal)."""
-    if type(x) is Variable:
+    if isinstance(x, Variable):
         touch(x)
     data = x._data
     while isinstance(data, Virtual):
@@ -368,7 +452,7 @@ def is_observed(x: Tensor) -> bool:
     """Whether an active tape or transform follows this value."""
     if type(x) is VirtualTensor:
         return True
-    if type(x) is Variable:
+    if isinstance(x, Variable):
         touch(x)
     key = x._key
     return any([key in observer.slots for observer in active()])
@@ -403,9 +487,9 @@ def _number(x: Tensor, kind: str) -> Any:
             for observer in active():
                 if x._key in observer.slots:
                     observer.note_number(x, kind, users_line())
-    if data.size != 1:
+    if math.prod(data.shape) != 1:
         raise TypeError(f"only a Tensor of one element converts to {kind}, not one of shape {x.shape}")
-    return data.item()
+    return to_numpy(data).item()
 
 
 def is_stored() -> bool:

@@ -191,6 +191,9 @@ def identity(x: Any) -> Any:
     return x
 
 
+identity.any_library = True  # type: ignore[attr-defined]
+
+
 def where(c: Any, a: Any, b: Any) -> Any:
     """numpy.where, with scalars for 0-d results."""
     y = np.where(c, a, b)

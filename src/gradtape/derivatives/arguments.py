@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
+from ..arrays import numpy_kernels as kernels
+from ..arrays.dtypes import is_floating
 from ..context import active
 from ..functions.creation import asarray
+from ..functions.static import zeros_like
 from ..nest import Structure, flatten
 from ..primitive import Linear, apply
 from ..tensor import Tensor, Variable, VirtualTensor, tensor, tracked
 
-_IDENTITY = Linear("identity", lambda x: x, lambda g, x: g, batch="align")
+_IDENTITY = Linear("identity", kernels.identity, lambda g, x: g, batch="align")
 
 
 def same(x: Any) -> Tensor:
     """A new Tensor of equal value, connected to x for whoever looks on."""
     if isinstance(x, Tensor):
-        if type(x) is VirtualTensor or type(x) is Variable or active():
+        if type(x) is VirtualTensor or isinstance(x, Variable) or active():
             return apply(_IDENTITY, x)  # type: ignore[no-any-return]
         return tensor(x._data)
     return asarray(x)
@@ -33,7 +34,7 @@ def again(x: Tensor) -> Tensor:
 def differentiable(x: Any, function: str, argument: str) -> Tensor:
     """`same(x)`, if x is made of floating numbers. Raises TypeError otherwise."""
     y = same(x)
-    if y.dtype.kind not in "fc":
+    if not is_floating(y.dtype):
         raise TypeError(
             f"gradtape.{function}: {argument} has dtype {y.dtype}, and only floating numbers have derivatives: "
             "pass 3.0 instead of 3, or an array of floats"
@@ -98,11 +99,6 @@ def as_output(value: Any, function: str) -> Tensor:
         raise TypeError(
             f"gradtape.{function}: the function returned a {type(value).__name__}, which is no array"
         ) from error
-
-
-def zeros_like(x: Any) -> Tensor:
-    """A constant of zeros of x's shape and dtype."""
-    return tensor(np.zeros(x.shape, x.dtype)[()])
 
 
 def named(wrapper: Callable[..., Any], f: Callable[..., Any], prefix: str) -> Callable[..., Any]:

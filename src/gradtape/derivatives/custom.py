@@ -6,14 +6,12 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-import numpy as np
-
 from ..context import LEVEL, active, next_key, observed_by
 from ..errors import warn
 from ..nest import flatten
 from ..primitive import General, apply
 from ..tensor import Tensor, VirtualTensor, tensor
-from .arguments import as_output, asarray, check_callable
+from .arguments import as_output, asarray, check_callable, zeros_like
 
 
 def custom(
@@ -114,9 +112,10 @@ def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, argument
         values = tuple([part._data for part in out])
         return values if outputs > 1 else values[0]
 
+    kernel.any_library = True  # type: ignore[attr-defined]
+
     def filled(parts: Any, like: Any) -> Any:
-        zeros = [tensor(np.zeros(x.shape, x.dtype)[()]) if t is None else t for t, x in zip(parts, like, strict=True)]
-        return tuple(zeros)
+        return tuple([zeros_like(x) if t is None else t for t, x in zip(parts, like, strict=True)])
 
     def as_tuple(y: Any) -> Any:
         return y if outputs != 1 else (y,)

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import is_floating, kind_of
 from ..context import LEVEL, active, new_level, next_key, observed_by
 from ..errors import warn
 from ..functions.creation import asarray
 from ..functions.elementwise import conj
+from ..functions.static import zeros
 from ..nest import flatten
 from ..primitive import General, leave_records
 from ..sweep import Trace, run, transposed
@@ -44,7 +46,7 @@ class VariableWatcher:
 
     def accessed(self, variable: Variable) -> None:
         """Note a Variable."""
-        if variable.trainable and variable._data.dtype.kind in "fc":
+        if variable.trainable and is_floating(variable._data.dtype):
             self.found[variable.order] = variable
 
     def note_number(self, x: Tensor, kind: str, line: str) -> None:
@@ -105,6 +107,9 @@ def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any],
     primitive.saves = ()  # the pullback keeps what it needs
     data = [leaf._data if isinstance(leaf, Tensor) else leaf for leaf in leaves]
     keys = [leaf._key if isinstance(leaf, Tensor) else 0 for leaf in leaves]
+    if any([type(handle) is not Tensor for handle in handles]):
+        for observer in observers:
+            observer.virtual = True
     if len(handles) == 1:
         leave_records(primitive, observers, handles[0], handles[0]._data, data, keys, {})
     else:
@@ -130,7 +135,7 @@ def on_duals(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list
         def backwards(g: Any, i: int = i) -> list[Any]:
             return pull([g if j == i else None for j in range(len(outputs))])[: len(leaves)]
 
-        differentiable = y.dtype.kind in "fc" and any([t is not None for t in tangents])
+        differentiable = is_floating(y.dtype) and any([t is not None for t in tangents])
         with np.errstate(all="ignore"):
             dy = transposed(backwards, y, tangents) if differentiable else None
         handles.append(tensor(Dual(y, dy if dy is None or isinstance(dy, Tensor) else tensor(dy), level)))
@@ -168,7 +173,7 @@ def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[li
 
 def own_handle(leaf: Any) -> Any:
     """A handle of the callee's own, so that `x[i] = v` by the caller does not change what grad_fn captured."""
-    return tracked(leaf._data, leaf._key) if type(leaf) is Tensor or type(leaf) is VirtualTensor else leaf
+    return tracked(leaf._data, leaf._key) if isinstance(leaf, Tensor) and not isinstance(leaf, Variable) else leaf
 
 
 # -- custom_gradient ----------------------------------------------------------------------------------------------
@@ -248,8 +253,8 @@ def pullback(
     def pull(cotangents: Sequence[Any]) -> list[Any]:
         upstream = []
         for g, (shape, dtype) in zip(cotangents, specs, strict=True):
-            g = tensor(np.zeros(shape, dtype)[()]) if g is None else g if isinstance(g, Tensor) else tensor(g)
-            upstream.append(conj(g) if g.dtype.kind == "c" else g)
+            g = zeros(shape, dtype, *cotangents) if g is None else g if isinstance(g, Tensor) else tensor(g)
+            upstream.append(conj(g) if kind_of(g.dtype) == "c" else g)
         of_variables: list[Any] = []
         if variables:
             answer = grad_fn(*upstream, variables=variables)
@@ -294,7 +299,7 @@ def as_cotangent(p: Any) -> Any:
     if p is None:
         return None
     p = asarray(p)
-    return conj(p) if p.dtype.kind == "c" else p
+    return conj(p) if kind_of(p.dtype) == "c" else p
 
 
 def custom_gradient(f: Callable[..., Any] | None = None) -> Any:
@@ -361,11 +366,11 @@ def run_again(
     keys: list[int] = []
     once: dict[int, Any] = {}
     for leaf in leaves:
-        if isinstance(leaf, Tensor) and leaf.dtype.kind in "fc":
+        if isinstance(leaf, Tensor) and is_floating(leaf.dtype):
             key = leaf._key or next_key()
             first = key not in once
             if first:
-                once[key] = leaf if type(leaf) is Variable else tracked(leaf._data, key)
+                once[key] = leaf if isinstance(leaf, Variable) else tracked(leaf._data, key)
                 trace.follow(once[key])
             inputs.append(once[key])
             keys.append(key if first else 0)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import kind_of, numpy_dtype
 from ..context import active, new_level, observed_by
 from ..functions.elementwise import complex as complex_of
 from ..functions.elementwise import conj, real
 from ..functions.manipulation import astype, reshape
+from ..functions.static import static, zeros
 from ..nest import Structure, flatten
 from ..sweep import Trace, run
 from ..tensor import Tensor, tensor
@@ -45,11 +47,12 @@ def unit_vectors(leaves: list[Tensor], start: int, stop: int, level: int, unit: 
     """
     seeds, offset = [], 0
     for leaf in leaves:
-        rows = np.zeros((stop - start, leaf.size), leaf.dtype)
+        rows = np.zeros((stop - start, leaf.size), numpy_dtype(leaf.dtype))
         first, last = max(start, offset), min(stop, offset + leaf.size)
-        if first < last and (unit == 1 or leaf.dtype.kind == "c"):
+        if first < last and (unit == 1 or kind_of(leaf.dtype) == "c"):
             rows[np.arange(first - start, last - start), np.arange(first - offset, last - offset)] = unit
-        seeds.append(tensor(Batched(tensor(rows.reshape(stop - start, *leaf.shape)), level)))
+        values = static(rows.reshape(stop - start, *leaf.shape), leaf)
+        seeds.append(tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level)))
         offset += leaf.size
     return seeds
 
@@ -70,10 +73,10 @@ def reverse_rows(
         warn_of_numbers(trace, results)
         for part, x, g in zip(parts, inputs, results, strict=True):
             if g is None:
-                part.append(tensor(np.zeros((stop - start, *x.shape), x.dtype)))
+                part.append(zeros((stop - start, *x.shape), x.dtype, x))
             else:
                 g = unbatched(g, level, stop - start)
-                part.append(conj(g) if g.dtype.kind == "c" else g)
+                part.append(conj(g) if kind_of(g.dtype) == "c" else g)
     return [joined(part) for part in parts]
 
 
@@ -84,7 +87,7 @@ def forward_columns(
     inputs = selected.leaves
     _, flat = flatten(tuple(inputs))
     total = sum([x.size for x in inputs])
-    units = (1, 1j) if any([x.dtype.kind == "c" for x in inputs]) else (1,)
+    units = (1, 1j) if any([kind_of(x.dtype) == "c" for x in inputs]) else (1,)
     columns: list[list[Any]] = []
     values: list[Any] = []
     structure = None
@@ -97,7 +100,7 @@ def forward_columns(
                 values, structure = flatten(out)
                 tangents, _ = flatten(tangent)
             tangents = [unbatched(t, level, stop - start) for t in tangents]
-            along.append([real(t) if t.dtype.kind == "c" else t for t in tangents])
+            along.append([real(t) if kind_of(t.dtype) == "c" else t for t in tangents])
         columns.append(along[0] if len(units) == 1 else [complex_of(a, b) for a, b in zip(*along, strict=True)])
     assert structure is not None
     return [asarray(v) for v in values], structure, [joined(list(parts)) for parts in zip(*columns, strict=True)]
@@ -106,7 +109,7 @@ def forward_columns(
 def fitted_block(part: Any, y: Tensor, x: Tensor) -> Any:
     """The block (*y.shape, *x.shape) of a Jacobian by columns, of x's dtype as by rows."""
     if part.dtype != x.dtype:
-        part = astype(part if x.dtype.kind == "c" else real(part), x.dtype)
+        part = astype(part if kind_of(x.dtype) == "c" else real(part), x.dtype)
     return reshape(part, (*y.shape, *x.shape))
 
 
@@ -193,7 +196,7 @@ def recorded_gradient(f: Callable[..., Any], selected: Selected, kwargs: dict[st
         if value._key not in trace.slots:
             return trace, [None] * len(selected.leaves)
         gradient = run(trace, {value._key: ones_like(value)}, [x._key for x in selected.leaves], consume=False)
-        gradient = [None if g is None else conj(g) if g.dtype.kind == "c" else g for g in gradient]
+        gradient = [None if g is None else conj(g) if kind_of(g.dtype) == "c" else g for g in gradient]
     # A gradient that is constant may be a plain array, which no trace knows.
     gradient = [g if g is None or isinstance(g, Tensor) else tensor(g) for g in gradient]
     return trace, gradient
@@ -251,8 +254,8 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
         if d.shape != a.shape:
             raise ValueError(f"gradtape.hvp: v has shape {d.shape}, x has {a.shape}")
         if g is not None and g._key in trace.slots:
-            d = conj(d) if d.dtype.kind == "c" else d
-            d = d if active() or isinstance(d._data, Batched) else d._data
+            d = conj(d) if kind_of(d.dtype) == "c" else d
+            d = d if active() or type(d) is not Tensor else d._data
             seeds[g._key] = seeds[g._key] + d if g._key in seeds else d
     results = run(trace, seeds, [a._key for a in inputs], consume=True)
     return selected.pack([finished(r, a) for r, a in zip(results, inputs, strict=True)])
@@ -281,11 +284,11 @@ def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256
             (seed,) = unit_vectors([point], start, stop, level)
             (row,) = run(trace, {g._key: seed}, [point._key], consume=False) if g._key in trace.slots else (None,)
             if row is None:
-                parts.append(tensor(np.zeros(stop - start, point.dtype)))
+                parts.append(zeros((stop - start,), point.dtype, point))
                 continue
             flat = reshape(unbatched(row, level, stop - start), (stop - start, point.size))
         own = flat[np.arange(stop - start), np.arange(start, stop)]
-        parts.append(conj(own) if own.dtype.kind == "c" else own)
+        parts.append(conj(own) if kind_of(own.dtype) == "c" else own)
     return reshape(joined(parts), point.shape)  # type: ignore[no-any-return]
 
 

@@ -78,6 +78,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
     def pushforward(*tangents: Any) -> Any:
         """Carry tangents of the primals forward."""
+        from ..arrays.dtypes import kind_of
         from ..context import active, observed_by
         from ..functions.elementwise import conj
 
@@ -94,7 +95,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
             if t.shape != g.shape:
                 raise ValueError(f"pushforward: a tangent has shape {t.shape}, its primal {g.shape}")
             if g._key in trace.slots:
-                t = conj(t) if t.dtype.kind == "c" else t
+                t = conj(t) if kind_of(t.dtype) == "c" else t
                 seeds[g._key] = seeds[g._key] + t if g._key in seeds else t
         results = run(trace, seeds, [s._key for s in start], consume=True)
         return out_structure.unflatten([finished(r, s) for r, s in zip(results, start, strict=True)])

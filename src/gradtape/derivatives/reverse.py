@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import kind_of
 from ..context import active, observed_by
 from ..errors import warn
+from ..functions import static
 from ..functions.elementwise import conj
 from ..nest import flatten
 from ..sweep import Trace, fit, run
-from ..tensor import Tensor, Virtual, tensor
+from ..tensor import RAW, Tensor, Variable, tensor
 from .arguments import Selected, again, as_output, asarray, check_callable, differentiable, named, zeros_like
 
 
 def ones_like(y: Tensor) -> Any:
     """The seed of a sweep: ones of y's shape and dtype, raw where y is."""
+    if type(y) is not Tensor and type(y) is not Variable:
+        return static.ones_like(y)
     data = y._data
-    if isinstance(data, Virtual):
-        return tensor(np.ones(y.shape, y.dtype)[()])
     return data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype)
 
 
@@ -28,7 +30,7 @@ def finished(g: Any, like: Tensor) -> Tensor:
     """A sweep's result as the user gets it: a Tensor, in TensorFlow's convention; zeros where nothing arrived."""
     if g is None:
         return zeros_like(like)
-    if g.dtype.kind == "c":
+    if (g.dtype.kind if type(g) in RAW else kind_of(g.dtype)) == "c":
         g = conj(g)
     return g if isinstance(g, Tensor) else tensor(g)
 
@@ -132,8 +134,8 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
             if y._key not in trace.slots:
                 continue
             g = fit(g, (y.shape, y.dtype))
-            g = conj(g) if g.dtype.kind == "c" else g
-            g = g if active() or isinstance(g._data, Virtual) else g._data
+            g = conj(g) if kind_of(g.dtype) == "c" else g
+            g = g if active() or type(g) is not Tensor else g._data
             seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
         results = run(trace, seeds, [leaf._key for leaf in inputs], consume=False)
         return structure.unflatten(  # type: ignore[no-any-return]

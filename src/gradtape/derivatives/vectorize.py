@@ -7,9 +7,11 @@ from typing import Any
 
 from ..context import new_level
 from ..nest import flatten
-from ..tensor import Tensor, VirtualTensor, tensor
+from ..tensor import ForeignTensor, Tensor, VirtualTensor, tensor
 from ..virtual.batched import Batched, unbatched
 from .arguments import again, as_output, asarray, check_callable, named
+
+HANDLES = frozenset([Tensor, ForeignTensor])
 
 
 def spread(axes: Any, node: Any, what: str) -> list[Any]:
@@ -60,7 +62,7 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable
             raise ValueError("gradtape.vmap: in_axes is None for every argument; there is nothing to map over")
         with new_level() as level:
             inputs = [
-                (again(value) if type(value) is Tensor else value) if axis is None else tensor(Batched(value, level))
+                (again(value) if type(value) in HANDLES else value) if axis is None else tensor(Batched(value, level))
                 for value, axis in zip(values, axes, strict=True)
             ]
             out = f(*structure.unflatten(inputs), **kwargs)

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import kind_of, numpy_dtype
+from ..arrays.libraries import library_of, to_numpy
 from ..tensor import Tensor, concrete, tensor
-from .declare import contains_tensor, dtype_of, operand, shape_of
+from . import static
+from .declare import as_dtype, contains_tensor, dtype_of, operand, result_type, shape_of
 
 
 def _made(data: Any, device: Any = None) -> Tensor:
@@ -24,8 +27,8 @@ def _made(data: Any, device: Any = None) -> Tensor:
 def asarray(x: Any, /, dtype: Any = None, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A Tensor of the value: numbers, arrays, and nested lists of them, Tensors among them (they stay tracked).
 
-    NumPy memory is shared unless `copy` or a conversion is asked for; copy=False raises ValueError where one is
-    needed. Raises TypeError for what is no array.
+    Another library's array stays what it is. Memory is shared unless `copy` or a conversion is asked for; copy=False
+    raises ValueError where one is needed. Raises TypeError for what is no array.
 
     >>> import gradtape as gt
     >>> gt.asarray([1.0, 2.0]).dtype
@@ -38,15 +41,20 @@ def asarray(x: Any, /, dtype: Any = None, *, device: Any = None, copy: bool | No
 
         x = stack([asarray(part) if isinstance(part, list | tuple) else part for part in x])
         copy = None
+    if library_of(x) is not None:
+        x = tensor(x)
     if isinstance(x, Tensor):
-        if dtype is None or x.dtype == np.dtype(dtype):
+        if device is not None and device != x.device:
+            raise ValueError(f"gradtape.asarray: x lives on the device {x.device!r}, not {device!r}: move it first")
+        dtype = None if dtype is None else as_dtype(dtype, x)
+        if dtype is None or x.dtype == dtype:
             if not copy:
                 return x
             from .elementwise import positive
 
             return positive(x)  # type: ignore[no-any-return]
         if copy is False:
-            raise ValueError(f"gradtape.asarray: to make {np.dtype(dtype)} of {x.dtype} takes a copy")
+            raise ValueError(f"gradtape.asarray: to make {dtype} of {x.dtype} takes a copy")
         from .manipulation import astype
 
         return astype(x, dtype)  # type: ignore[no-any-return]
@@ -108,26 +116,22 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
 
 def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Zeros of x's shape and dtype: a constant."""
-    shape, dtype = _like(x, "zeros_like", dtype)
-    return zeros(shape, dtype=dtype, device=device)
+    return _full_like(x, 0, "zeros_like", dtype, device)
 
 
 def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Ones of x's shape and dtype: a constant."""
-    shape, dtype = _like(x, "ones_like", dtype)
-    return ones(shape, dtype=dtype, device=device)
+    return _full_like(x, 1, "ones_like", dtype, device)
 
 
 def empty_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """An array of x's shape and dtype whose elements are to be written first."""
-    shape, dtype = _like(x, "empty_like", dtype)
-    return empty(shape, dtype=dtype, device=device)
+    return _full_like(x, 0, "empty_like", dtype, device)
 
 
 def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """That value everywhere, with x's shape and dtype."""
-    shape, dtype = _like(x, "full_like", dtype)
-    return full(shape, fill_value, dtype=dtype, device=device)
+    return _full_like(x, fill_value, "full_like", dtype, device)
 
 
 # -- matrices ----------------------------------------------------------------------------------------------------
@@ -167,9 +171,9 @@ def arange(
         start, stop = 0, start
     if not any(isinstance(v, Tensor) for v in (start, stop, step)):
         return _made(np.arange(start, stop, step, dtype=dtype), device)
-    first, last, each = [concrete(v) if isinstance(v, Tensor) else v for v in (start, stop, step)]
+    first, last, each = [float(to_numpy(concrete(v))) if isinstance(v, Tensor) else v for v in (start, stop, step)]
     count = max(0, ceil((last - first) / each))
-    return asarray(start + step * np.arange(count), dtype=dtype, device=device)
+    return asarray(start + step * static.static(np.arange(count), start, step), dtype=dtype, device=device)
 
 
 def linspace(
@@ -188,15 +192,19 @@ def linspace(
         return _made(np.linspace(start, stop, num, endpoint=endpoint, dtype=dtype), device)
     rank = max(len(shape_of(start)), len(shape_of(stop)))
     t = np.arange(num) / max(num - 1 if endpoint else num, 1)
-    kind = np.result_type(dtype_of(start), dtype_of(stop), np.float32)
-    t = t.reshape(-1, *(1,) * rank).astype(kind if kind.kind == "f" else np.float64)
+    wide = result_type(start, stop, np.dtype(np.float32))
+    t = t.reshape(-1, *(1,) * rank).astype(numpy_dtype(wide) if kind_of(wide) == "f" else np.float64)
+    t = static.static(t, start, stop)
     return asarray(start * (1 - t) + stop * t, dtype=dtype, device=device)
 
 
-def _like(x: Any, function: str, dtype: Any) -> tuple[Any, Any]:
-    """The shape of x and the dtype wanted."""
+def _full_like(x: Any, value: Any, function: str, dtype: Any, device: Any) -> Tensor:
+    """That value everywhere, with x's shape and dtype, in its library."""
     x = operand(x, function, "x")
-    return shape_of(x), np.dtype(dtype) if dtype is not None else dtype_of(x)
+    dtype = dtype_of(x) if dtype is None else as_dtype(dtype, x)
+    if isinstance(value, Tensor):
+        return full(shape_of(x), value, dtype=dtype, device=device)
+    return asarray(static.full(shape_of(x), value, dtype, x), device=device)
 
 
 __all__ = [

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
+from ..arrays.dtypes import numpy_dtype
 from ..primitive import Axes, General, Linear, apply, scale
 from .declare import normalized_axes, operand, shape_of
 from .manipulation import astype, concat, reshape
 from .reductions import batched_alike
+from .static import full, static
 from .untaped import untaped
 
 _CUMULATIVE_SUM = Linear(
@@ -69,9 +71,9 @@ def _before(y: Any, axis: int) -> Any:
     """The products of all elements before each: y one place on, beginning with 1."""
     shape = [1] * len(y.shape)
     shape[axis] = y.shape[axis]
-    first = np.zeros(shape, y.dtype)
+    first = np.zeros(shape, numpy_dtype(y.dtype))
     first.reshape(-1)[:1] = 1
-    return shift(y, axis, False) + first
+    return shift(y, axis, False) + static(first, y)
 
 
 def _prepared(x: Any, axis: int | None, dtype: Any, name: str, flatten: bool) -> tuple[Any, int]:
@@ -93,7 +95,7 @@ def _prepared(x: Any, axis: int | None, dtype: Any, name: str, flatten: bool) ->
 def _with_initial(y: Any, axis: int, value: int) -> Any:
     first = list(y.shape)
     first[axis] = 1
-    return concat([np.full(first, value, y.dtype), y], axis=axis)
+    return concat([full(tuple(first), value, y.dtype, y), y], axis=axis)
 
 
 #: The axis may be left out for one-dimensional x.

@@ -8,14 +8,17 @@ Rules are written with gradtape's own functions only, so that they are different
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import hotpath
+from ..arrays.dtypes import kind_of, numpy_dtype
+from ..arrays.libraries import library_of
 from ..primitive import Bilinear, Elementwise, Route, Zero, apply
 from ..tensor import RAW, Tensor, Virtual, concrete, tensor
+from .static import library_like, static
 
 Function = Callable[..., Any]
 
@@ -39,24 +42,35 @@ def operand(x: Any, function: str = "this function", argument: str = "argument")
         return np.asarray(x)
     if isinstance(x, range):
         return np.asarray(x)
-    if x is None or isinstance(x, str) or not hasattr(x, "__array_namespace__"):
+    if library_of(x) is None:
         raise TypeError(
             f"gradtape.{function}: {argument} is of type {type(x).__name__}, and no array: "
-            "pass a Tensor, a NumPy array, a number, or (nested) lists of them"
+            "pass a Tensor, an array, a number, or (nested) lists of them"
         )
-    return np.asarray(x)
+    return x
+
+
+def fitting(given: Sequence[Any], operands: list[Any]) -> list[Any]:
+    """The operands, where lists become arrays of the others' library: a list is of none itself."""
+    library, _ = library_like(*operands)
+    if library is None:
+        return operands
+    return [static(x, *operands) if isinstance(g, list | tuple) else x for g, x in zip(given, operands, strict=True)]
 
 
 def contains_tensor(x: Any) -> bool:
-    """Whether a (nested) list or tuple holds a Tensor."""
-    return any(isinstance(part, Tensor) or (isinstance(part, list | tuple) and contains_tensor(part)) for part in x)
+    """Whether a (nested) list or tuple holds a Tensor, or an array of another library than NumPy."""
+    return any(
+        contains_tensor(part) if isinstance(part, list | tuple) else isinstance(part, Tensor) or library_of(part)
+        for part in x
+    )
 
 
 def _slow(primitive: Any) -> Function:
     def slow(*arguments: Any) -> Any:
         names = primitive.arguments
         return apply(
-            primitive, *[operand(a, primitive.name, names[i]) for i, a in enumerate(arguments)]
+            primitive, *fitting(arguments, [operand(a, primitive.name, names[i]) for i, a in enumerate(arguments)])
         )
 
     return slow
@@ -67,7 +81,7 @@ def _slow_operator(primitive: Any, slow: Function) -> Function:
 
     def slow_operator(a: Any, b: Any) -> Any:
         for x in (a, b):
-            if not (isinstance(x, Tensor | np.ndarray | np.generic | list | tuple) or type(x) in RAW):
+            if not (isinstance(x, Tensor | np.ndarray | np.generic | list | tuple) or type(x) in RAW or library_of(x)):
                 return NotImplemented
         return slow(a, b)
 
@@ -161,7 +175,7 @@ def shape_of(x: Any) -> tuple[int, ...]:
     return np.shape(x) if shape is None else shape
 
 
-def dtype_of(x: Any) -> np.dtype[Any]:
+def dtype_of(x: Any) -> Any:
     """The dtype of a Tensor, an array or a number."""
     dtype = getattr(x, "dtype", None)
     return np.asarray(x).dtype if dtype is None else dtype
@@ -170,7 +184,25 @@ def dtype_of(x: Any) -> np.dtype[Any]:
 def is_complex(x: Any) -> bool:
     """Whether the elements are complex numbers."""
     dtype = getattr(x, "dtype", None)
-    return isinstance(x, complex) if dtype is None else dtype.kind == "c"
+    return isinstance(x, complex) if dtype is None else kind_of(dtype) == "c"
+
+
+def result_type(*values: Any) -> Any:
+    """The dtype of a result of these arrays and numbers by NumPy's rules, as their library's own."""
+    library, _ = library_like(*values)
+    types = [v if type(v) in NUMBERS or isinstance(v, np.dtype) else dtype_of(v) for v in values]
+    if library is None:
+        return np.result_type(*types)
+    return library.dtype(np.result_type(*[t if type(t) in NUMBERS else numpy_dtype(t) for t in types]))
+
+
+def as_dtype(dtype: Any, *references: Any) -> Any:
+    """A dtype that somebody named, as the references' library has it."""
+    library, _ = library_like(*references)
+    return np.dtype(dtype) if library is None else library.dtype(dtype)
+
+
+NUMBERS = frozenset([bool, int, float, complex])
 
 
 __all__ = [

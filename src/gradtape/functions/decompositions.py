@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import linalg_kernels as kernels
+from ..arrays.dtypes import numpy_dtype
 from ..errors import NoDerivativeError
 from ..primitive import Core, Elementwise, General, Zero, apply
 from ..tensor import Tensor, is_observed
@@ -25,11 +26,12 @@ from .matrices import (
     hermitian_part,
     matrices,
     plus,
-    real_dtype,
+    real_numpy_dtype,
     skew_part,
     solve_matrices,
 )
 from .products import column, matmul, row
+from .static import static
 
 
 class EighResult(NamedTuple):
@@ -57,8 +59,8 @@ class SVDResult(NamedTuple):
 # -- Cholesky and QR ---------------------------------------------------------------------------------------------
 def _phi(x: Any) -> Any:
     """The lower triangle with half of the diagonal."""
-    n = x.shape[-1]
-    return x * (np.tril(np.ones((n, n), real_dtype(x))) - 0.5 * np.eye(n, dtype=real_dtype(x)))
+    n, dtype = x.shape[-1], real_numpy_dtype(x)
+    return x * static(np.tril(np.ones((n, n), dtype)) - 0.5 * np.eye(n, dtype=dtype), x)
 
 
 def _cholesky_vjp(bar: Any, y: Any) -> Any:
@@ -92,7 +94,7 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     [[2.0, 0.0], [0.0, 3.0]]
     """
     y = apply(_CHOLESKY, matrices(x, "cholesky"))
-    return adjoint(y if isinstance(y, Tensor) else np.asarray(y)) if upper else y
+    return adjoint(y) if upper else y
 
 
 def _qr_jvp(dx: Any, y: Any) -> Any:
@@ -101,11 +103,11 @@ def _qr_jvp(dx: Any, y: Any) -> Any:
     n = r.shape[-1]
     dx_rinv = solve_matrices(r.mT, dx.mT).mT
     c = adjoint(q) @ dx_rinv
-    dtype = real_dtype(c)
-    lower = c * np.tril(np.ones((n, n), dtype), -1)
+    dtype = real_numpy_dtype(c)
+    lower = c * static(np.tril(np.ones((n, n), dtype), -1), c)
     s = lower - adjoint(lower)
     if is_complex(c):
-        s = s + skew_part(c) * np.eye(n, dtype=dtype)
+        s = s + skew_part(c) * static(np.eye(n, dtype=dtype), c)
     return q @ (s - c) + dx_rinv, (c - s) @ r
 
 
@@ -178,18 +180,18 @@ def _gap_quotient(n: Any, gap: Any, negligible: Any) -> Any:
 def _negligible(n: Any, m: Any, doubt: bool, lost: Any = None) -> Any:
     """Which n are rounding beside m, and 0 / 0 a 0 for certain; `doubt`: there are cotangents of the values, too."""
     k = n.shape[-1]
-    return apply(_NEGLIGIBLE, n, m, np.zeros((k, k), bool) if lost is None else lost, doubt=doubt)
+    return apply(_NEGLIGIBLE, n, m, static(np.zeros((k, k), bool), n, m) if lost is None else lost, doubt=doubt)
 
 
 def _gaps(w: Any) -> Any:
     """w_j - w_i off the diagonal, exactly 0 where that is rounding; 1 on the diagonal."""
     gap = where(apply(_CLOSED_GAPS, w), 0.0, row(w) - column(w))
-    return gap + np.eye(w.shape[-1], dtype=w.dtype)
+    return gap + static(np.eye(w.shape[-1], dtype=numpy_dtype(w.dtype)), w)
 
 
 def _off_diagonal(x: Any) -> Any:
     n = x.shape[-1]
-    return x * (1 - np.eye(n, dtype=real_dtype(x)))
+    return x * static(1 - np.eye(n, dtype=real_numpy_dtype(x)), x)
 
 
 def _eigh_vjp(gw: Any, gv: Any, w: Any, v: Any) -> Any:
@@ -249,7 +251,7 @@ def _svd_frame(s: Any, complex: bool) -> tuple[Any, Any, Any, Any]:
     closed = apply(_CLOSED_SUMS, s)
     clean = where(get_diagonal(closed), 0.0, s)
     n = s.shape[-1]
-    eye = np.eye(n, dtype=bool)
+    eye = static(np.eye(n, dtype=bool), s)
     total = where(closed, 0.0, row(s) + column(s))
     if not complex:
         total = where(eye, 1.0, total)

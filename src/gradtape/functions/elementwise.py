@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import hotpath
 from ..arrays import numpy_kernels as kernels
+from ..arrays.dtypes import kind_of, numpy_dtype
 from ..primitive import FAST, Elementwise, Linear, Zero, apply, scale
 from ..tensor import Tensor
 from .declare import (
@@ -23,6 +24,7 @@ from .declare import (
     is_complex,
     operand,
     piecewise_constant,
+    result_type,
     route,
 )
 from .untaped import untaped
@@ -270,7 +272,7 @@ def float_power(x1: Any, x2: Any, /) -> Any:
     from .manipulation import astype
 
     x1, x2 = operand(x1, "float_power", "x1"), operand(x2, "float_power", "x2")
-    return power(*[astype(x, np.result_type(dtype_of(x), np.float64)) for x in (x1, x2)])
+    return power(*[astype(x, result_type(x, np.dtype(np.float64))) for x in (x1, x2)])
 
 
 def ratio(a: Any, b: Any) -> Any:
@@ -334,9 +336,10 @@ def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
     x = operand(x, "clip", "x")
     if min is None and max is None:
         return positive(x)
-    if getattr(getattr(x, "dtype", None), "kind", "f") in "iub":  # no infinite bounds among integers
-        low = low if min is not None else np.iinfo(x.dtype).min
-        high = high if max is not None else np.iinfo(x.dtype).max
+    if kind_of(dtype_of(x)) in ("i", "u", "b"):  # no infinite bounds among integers
+        limits = np.iinfo(numpy_dtype(x.dtype))
+        low = low if min is not None else limits.min
+        high = high if max is not None else limits.max
     return apply(_CLIP, x, low, high)
 
 

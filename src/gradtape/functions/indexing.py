@@ -13,13 +13,28 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import indexing_kernels as kernels
+from ..arrays.dtypes import kind_of
 from ..arrays.indexing_kernels import ARRAY, FULL
+from ..arrays.libraries import library_of, to_numpy
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear, leave_records
-from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, is_observed, ndarray, new, tensor, touch
+from ..tensor import (
+    RAW,
+    Tensor,
+    Variable,
+    Virtual,
+    VirtualTensor,
+    is_observed,
+    ndarray,
+    new,
+    tensor,
+    to_array,
+    touch,
+)
 from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
+from .static import static
 from .untaped import untaped
 
 Key = tuple[Any, ...]
@@ -71,7 +86,8 @@ def _parsed_slowly(x: Any, key: Key) -> tuple[Any, Key, Sequence[Any]]:
                 shape = shape_of(x)
                 x = reshape(x, (*shape[:axis], 1, *shape[axis:]))
                 k, used = np.zeros(int(k), np.intp), 1
-            indices.append(k)
+            # NumPy's numbers say where, which goes with arrays of any library.
+            indices.append(static(k._data if type(k) is Tensor and not is_observed(k) else k, x))
         axis += used
     return x, tuple(result), indices
 
@@ -88,14 +104,14 @@ def _entry(k: Any) -> Any:
         from .creation import asarray
 
         k = asarray(k)
-    if not isinstance(k, Tensor):
+    if not isinstance(k, Tensor) and library_of(k) is None:
         k = np.asarray(k)
-        if not k.size and k.dtype.kind == "f":
+        if not k.size and kind_of(k.dtype) == "f":
             k = k.astype(np.intp)  # an empty list
-    if k.dtype.kind not in "iub":
+    if kind_of(k.dtype) not in ("i", "u", "b"):
         raise IndexError(f"an index must be made of integers or booleans, slices, None or ...; one is of {k.dtype}")
-    if not len(k.shape) and (k.dtype.kind == "b" or not isinstance(k, Tensor)):
-        return k.__bool__() if k.dtype.kind == "b" else int(k)
+    if not len(k.shape) and (kind_of(k.dtype) == "b" or not isinstance(k, Tensor)):
+        return k.__bool__() if kind_of(k.dtype) == "b" else int(k)
     return k
 
 
@@ -103,12 +119,12 @@ def _consumes(k: Any) -> int:
     """How many axes an entry takes up."""
     if k is None or k is Ellipsis or type(k) is bool:
         return 0
-    return len(k.shape) if hasattr(k, "dtype") and k.dtype.kind == "b" else 1
+    return len(k.shape) if hasattr(k, "dtype") and kind_of(k.dtype) == "b" else 1
 
 
 def _index_rank(i: Any, batched: bool = False) -> int:
     """How many axes an index array gives the result."""
-    return 1 if i.dtype.kind == "b" else len(i.shape) - batched
+    return 1 if kind_of(i.dtype) == "b" else len(i.shape) - batched
 
 
 # -- batching ----------------------------------------------------------------------------------------------------
@@ -138,7 +154,7 @@ def batched_key(size: int, key: Key, indices: Sequence[Any], flags: Sequence[boo
     if not indices:
         return Layout((FULL, *key), (), (), ())
     for i, batched in zip(indices, flags, strict=True):
-        if batched and i.dtype.kind == "b":
+        if batched and kind_of(i.dtype) == "b":
             raise TypeError(
                 "inside vmap, a mask that differs between examples would pick differently many elements of each: "
                 "use gradtape.where(mask, x, 0) instead of x[mask]"
@@ -155,7 +171,7 @@ def batched_key(size: int, key: Key, indices: Sequence[Any], flags: Sequence[boo
     ]
     if not whole:
         return Layout(key, indices, (before if together else 0,), (0,))
-    example = np.arange(size).reshape(size, *(1,) * rank)
+    example = static(np.arange(size).reshape(size, *(1,) * rank), *indices)
     moved = range(1, 1 + rank) if together and before else ()
     return Layout((ARRAY, *key), [example, *indices], tuple(moved), tuple([a + before for a in moved]))
 
@@ -176,7 +192,7 @@ def _put_batch(size: int, values: Any, flags: Any, key: Key) -> Any:
     if not flags[1]:
         x = broadcast_to(x, (size, *shape_of(x)))
     v_shape = shape_of(v)[1:] if flags[0] else shape_of(v)
-    if len(indices) == 1 and flags[2] and indices[0].dtype.kind == "b" and not v_shape:
+    if len(indices) == 1 and flags[2] and kind_of(indices[0].dtype) == "b" and not v_shape:
         # A mask for each example, and one value for all it picks: a choice.
         rest = [k for k in key if not (type(k) is slice and k == FULL) and k is not Ellipsis]
         if rest == [ARRAY] and key[0] is ARRAY:
@@ -188,7 +204,7 @@ def _put_batch(size: int, values: Any, flags: Any, key: Key) -> Any:
     if flags[0] or (layout.source and v_shape):
         rank = len(x.shape) - 1 + sum([k is None for k in key]) - sum([type(k) is int for k in key])
         if indices:
-            rank -= sum([len(i.shape) - f if i.dtype.kind == "b" else 1 for i, f in zip(indices, flags[2:])])
+            rank -= sum([len(i.shape) - f if kind_of(i.dtype) == "b" else 1 for i, f in zip(indices, flags[2:])])
             rank += max([_index_rank(i, f) for i, f in zip(indices, flags[2:])])
         v_shape = v_shape[max(len(v_shape) - rank, 0) :]  # leading ones that NumPy would drop
         v = reshape(v, (size if flags[0] else 1, *(1,) * (rank - len(v_shape)), *v_shape))
@@ -208,7 +224,7 @@ def _put_transpose(g: Any, argument: int, specs: Any, saved: Any, key: Key) -> A
     if argument == 1:
         return apply(_SETITEM, 0, g, *indices, key=key)
     dv = _read(g, key, indices)
-    if not all(i.dtype.kind == "b" for i in indices):
+    if not all(kind_of(i.dtype) == "b" for i in indices):
         dv = where(apply(_LAST_WRITERS, *indices, key=key, shape=g.shape), dv, 0)
     more = specs[0].ndim - len(dv.shape)  # leading ones, which writing dropped
     return reshape(dv, (1,) * more + dv.shape) if more > 0 else dv
@@ -325,7 +341,7 @@ def updated(x: Any, key: Any, value: Any) -> Any:
 
 def _writable(x: Any, value: Any) -> Any:
     """A value that may be written into x, whose dtype it will have. Raises TypeError if that would lose something."""
-    kind, into = dtype_of(value).kind, dtype_of(x).kind
+    kind, into = kind_of(dtype_of(value)), kind_of(dtype_of(x))
     if kind == "c" and into != "c":
         raise TypeError(f"x[i] = v: complex values cannot be written into an array of {x.dtype}; use x.astype(complex)")
     if kind in "fc" and into not in "fc" and isinstance(value, Tensor) and is_observed(value):
@@ -351,7 +367,7 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     >>> x.tolist()
     [1.0, 20.0, 30.0]
     """
-    if type(x) is Variable:
+    if isinstance(x, Variable):
         rebind(x, x)  # says why not
     value = _writable(x, operand(value, "Tensor.__setitem__", "value"))
     whole, key, indices = parsed(x, key)
@@ -386,14 +402,14 @@ def is_owned(x: Tensor) -> bool:
 
 def rebind(x: Tensor, y: Tensor) -> None:
     """Give the handle x the value of y: what `x[i] = v` does. Raises TypeError for a Variable."""
-    if type(x) is Variable:
+    if isinstance(x, Variable):
         raise TypeError(
             "a Variable is assigned as a whole: v.assign(value); "
             "or work on a Tensor with its value, x = gradtape.positive(v), and x[i] = ..."
         )
     x._data, x._key = y._data, y._key
     if type(x) is not type(y):
-        x.__class__ = type(y)  # between Tensor and VirtualTensor, whose layouts are one
+        x.__class__ = type(y)  # between Tensor, ForeignTensor and VirtualTensor, whose layouts are one
 
 
 def _write(x: Tensor, key: Key, value: Any, indices: Sequence[Any], arguments: tuple[Any, ...]) -> None:
@@ -440,11 +456,11 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise
 def _integers(indices: Any, function: str) -> Any:
     """Index arrays of a function, lists too."""
     indices = operand(indices, function, "indices")
-    if not isinstance(indices, Tensor):
+    if not isinstance(indices, Tensor) and library_of(indices) is None:
         indices = np.asarray(indices)
         if not indices.size:
             indices = indices.astype(np.intp)
-    if indices.dtype.kind not in "iu":
+    if kind_of(indices.dtype) not in ("i", "u"):
         raise IndexError(f"gradtape.{function}: indices must be integers, not {indices.dtype}")
     return indices
 
@@ -491,7 +507,7 @@ def put_along_axis(x: Tensor, indices: Any, values: Any, axis: int) -> None:
 def compress(condition: Any, x: Any, /, *, axis: int | None = None) -> Any:
     """The slices along `axis` (elements of the flattened x) where the one-axis condition holds."""
     x, condition = operand(x, "compress", "x"), operand(condition, "compress", "condition")
-    (where_true,) = np.nonzero(concrete(condition) if isinstance(condition, Tensor) else condition)
+    (where_true,) = np.nonzero(to_numpy(to_array(condition)))
     return take(x, where_true, axis=axis)
 
 
@@ -513,15 +529,15 @@ def nonzero(x: Any, /) -> tuple[Any, ...]:
     x = operand(x, "nonzero", "x")
     if not shape_of(x):
         raise ValueError("gradtape.nonzero: x is a single number; it needs at least one axis")
-    if isinstance(x, Tensor):
-        return tuple([tensor(i) for i in np.nonzero(concrete(x))])
-    return np.nonzero(x)
+    found = [static(i, x) for i in np.nonzero(to_numpy(to_array(x)))]
+    return tuple([tensor(i) if isinstance(x, Tensor) and not isinstance(i, Tensor) else i for i in found])
 
 
 def argwhere(x: Any, /) -> Any:
     """The indices of the elements that are not 0, one row for each: constants for every derivative."""
     x = operand(x, "argwhere", "x")
-    return tensor(np.argwhere(concrete(x))) if isinstance(x, Tensor) else np.argwhere(x)
+    rows = static(np.argwhere(to_numpy(to_array(x))), x)
+    return tensor(rows) if isinstance(x, Tensor) and not isinstance(rows, Tensor) else rows
 
 
 def flatnonzero(x: Any, /) -> Any:
@@ -541,7 +557,7 @@ def one_hot(indices: Any, /, num_classes: int, *, dtype: Any = None, axis: int =
     (axis,) = normalized_axes(axis, len(shape) + 1, "one_hot")
     classes = np.arange(num_classes).reshape([-1 if a == axis else 1 for a in range(len(shape) + 1)])
     expanded = reshape(indices, (*shape[:axis], 1, *shape[axis:]))
-    return astype(equal(expanded, classes), np.dtype(dtype or np.float64))
+    return astype(equal(expanded, static(classes, indices)), dtype or np.float64)
 
 
 def install() -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import linalg_kernels as kernels
+from ..arrays.dtypes import numpy_dtype
 from ..primitive import Core, General, Linear, Rule, Zero, apply
 from .declare import dtype_of, is_complex, operand, shape_of
 from .decompositions import (
@@ -38,6 +39,7 @@ from .matrices import (
 from .norms import matrix_norm, norm, norm_of_matrices, vector_norm
 from .products import column, cross, matmul, matrix_transpose, outer, tensordot, vecdot
 from .reductions import sum
+from .static import full, static
 from .untaped import untaped
 
 
@@ -142,11 +144,11 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
     a = matrices(a, "lstsq", "a", square=False)
     b = floating(operand(b, "linalg.lstsq", "b"))
     m, n = shape_of(a)[-2:]
-    rtol = float(np.finfo(dtype_of(a)).eps) * np.max([m, n]) if rcond is None else rcond
+    rtol = float(np.finfo(numpy_dtype(dtype_of(a))).eps) * max(m, n) if rcond is None else rcond
     x = matmul(pinv(a, rtol=rtol), b)
     rank = matrix_rank(a, rtol=rtol)
     left = abs(matmul(a, x) - b) ** 2
-    residuals = sum(left, axis=0) if m > n and int(rank) == n else np.zeros(0, left.dtype)
+    residuals = sum(left, axis=0) if m > n and int(rank) == n else full((0,), 0, left.dtype, left)
     if len(shape_of(b)) == 1 and m > n and int(rank) == n:
         residuals = reshape(residuals, (1,))
     return x, residuals, rank, svdvals(a)
@@ -313,7 +315,7 @@ def matrix_power(x: Any, n: int, /) -> Any:
     if n < 0:
         return matrix_power(inv(x), -n)
     if n == 0:
-        return x * 0 + np.eye(shape_of(x)[-1], dtype=dtype_of(x))
+        return x * 0 + static(np.eye(shape_of(x)[-1], dtype=numpy_dtype(dtype_of(x))), x)
     result = None
     while n:
         if n & 1:

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import is_floating
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
-from .declare import dtype_of, normalized_axes, operand, shape_of
+from .declare import NUMBERS, as_dtype, normalized_axes, operand, result_type, shape_of
+from .static import full
 from .untaped import untaped
 
 FULL = slice(None)
@@ -90,8 +92,8 @@ def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
 def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
     """x with its elements converted; to integers and booleans nothing flows back."""
     x = operand(x, "astype", "x")
-    dtype = np.dtype(dtype)
-    return apply_linear(_ASTYPE, x, dtype=dtype) if dtype.kind in "fc" else apply(_TO_EXACT, x, dtype=dtype)
+    dtype = as_dtype(dtype, x)
+    return apply_linear(_ASTYPE, x, dtype=dtype) if is_floating(dtype) else apply(_TO_EXACT, x, dtype=dtype)
 
 
 # -- the order of axes -------------------------------------------------------------------------------------------
@@ -296,9 +298,9 @@ def _parts(arrays: Any, function: str) -> list[Any]:
     parts = [operand(x, function, "an array") for x in arrays]
     if not parts:
         raise ValueError(f"gradtape.{function}: at least one array is needed")
-    if any(type(x) in (int, float, complex, bool) for x in parts):
-        dtype = np.result_type(*[x if type(x) in (int, float, complex, bool) else dtype_of(x) for x in parts])
-        parts = [dtype.type(x) if type(x) in (int, float, complex, bool) else x for x in parts]
+    if any(type(x) in NUMBERS for x in parts):
+        dtype = result_type(*parts)
+        parts = [full((), x, dtype, *parts) if type(x) in NUMBERS else x for x in parts]
     return parts
 
 

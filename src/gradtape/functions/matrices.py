@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import linalg_kernels as kernels
+from ..arrays.dtypes import is_floating, numpy_dtype
 from ..primitive import Core, General, Linear, apply
-from .declare import dtype_of, is_complex, operand, shape_of
+from .declare import as_dtype, dtype_of, is_complex, operand, shape_of
 from .elementwise import conj
 from .manipulation import astype, reshape
 from .products import column, matrix_transpose
@@ -29,7 +30,7 @@ def matrices(x: Any, function: str, name: str = "x", square: bool = True) -> Any
 def floating(x: Any) -> Any:
     """x as floating numbers."""
     dtype = dtype_of(x)
-    return x if dtype.kind in "fc" else astype(x, np.float64)
+    return x if is_floating(dtype) else astype(x, np.float64)
 
 
 def conjugate(x: Any) -> Any:
@@ -59,7 +60,12 @@ def per_matrix(g: Any) -> Any:
 
 def real_dtype(x: Any) -> Any:
     """The dtype of x's real parts."""
-    return np.finfo(dtype_of(x)).dtype
+    return as_dtype(real_numpy_dtype(x), x)
+
+
+def real_numpy_dtype(x: Any) -> np.dtype[Any]:
+    """NumPy's dtype of x's real parts."""
+    return np.finfo(numpy_dtype(dtype_of(x))).dtype
 
 
 def plus(a: Any, b: Any) -> Any:

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..arrays import special_kernels as kernels
+from ..arrays.dtypes import kind_of
 from ..primitive import Core, Elementwise, General, Zero, apply, scale
 from ..tensor import Tensor
 from . import special
-from .declare import dtype_of, elementwise, operand, route, shape_of
+from .declare import as_dtype, dtype_of, elementwise, operand, route, shape_of
 from .elementwise import abs, logistic, select, tanh, where
 from .manipulation import astype
 from .products import column
 from .reductions import sum
 from .special import centered, last_sum, log_expit, softplus, uncentered
+from .static import static
 
 
 def activation(name: str, *slopes: Any, kernel: Any, singular: bool = False, doc: str = "") -> Any:
@@ -258,9 +260,9 @@ def one_hot(indices: Any, depth: int, *, dtype: Any = None) -> Any:
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     indices = operand(indices, "nn.one_hot", "indices")
-    if dtype_of(indices).kind not in "iub":
+    if kind_of(dtype_of(indices)) not in ("i", "u", "b"):
         raise TypeError(f"gradtape.nn.one_hot: indices must be integers, not {dtype_of(indices)}")
-    return apply(_ONE_HOT, indices, depth=int(depth), dtype=np.dtype(dtype or np.float64))
+    return apply(_ONE_HOT, indices, depth=int(depth), dtype=as_dtype(dtype or np.float64, indices))
 
 
 def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Any:
@@ -290,8 +292,8 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
         shape, other = shape_of(logits), shape_of(labels)
     if shape[-1] != other[-1]:
         raise ValueError(f"gradtape.{name}: {other[-1]} classes in labels {other}, {shape[-1]} in logits {shape}")
-    if dtype_of(labels).kind != "f":
-        labels = astype(labels, dtype_of(logits) if dtype_of(logits).kind == "f" else np.float64)
+    if kind_of(dtype_of(labels)) != "f":
+        labels = astype(labels, dtype_of(logits) if kind_of(dtype_of(logits)) == "f" else np.float64)
     return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
 
 
@@ -307,7 +309,7 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
     """
     name = "nn.sparse_softmax_cross_entropy_with_logits"
     labels, logits = operand(labels, name, "labels"), operand(logits, name, "logits")
-    if dtype_of(labels).kind not in "iu":
+    if kind_of(dtype_of(labels)) not in ("i", "u"):
         raise TypeError(f"gradtape.{name}: labels must be integers, not {dtype_of(labels)}")
     if shape_of(labels) != shape_of(logits)[:-1] or not shape_of(logits):
         raise ValueError(
@@ -348,7 +350,7 @@ def dropout(x: Any, rate: float, rng: Any) -> Any:
     if not 0 <= rate < 1:
         raise ValueError(f"gradtape.nn.dropout: rate must lie in [0, 1), and is {rate}")
     x = operand(x, "nn.dropout", "x")
-    return where(rng.random(shape_of(x)) >= rate, x / (1 - rate), 0)
+    return where(static(rng.random(shape_of(x)) >= rate, x), x / (1 - rate), 0)
 
 
 __all__ = [

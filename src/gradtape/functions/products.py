@@ -13,7 +13,7 @@ from ..arrays import linalg_kernels as kernels
 from ..arrays.numpy_kernels import OuterSum
 from ..primitive import Bilinear, Core, Linear, apply, apply_linear
 from ..tensor import Tensor
-from .declare import bilinear_function, is_complex, normalized_axes, operand, operators, shape_of
+from .declare import bilinear_function, fitting, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
 from .manipulation import reshape
 from .untaped import untaped
@@ -132,7 +132,7 @@ _TALL = "db.ndim == 2 and da.ndim > 2"
 
 
 def _matmul_slow(a: Any, b: Any) -> Any:
-    a, b = operand(a, "matmul", "a"), operand(b, "matmul", "b")
+    a, b = fitting((a, b), [operand(a, "matmul", "a"), operand(b, "matmul", "b")])
     shape_a, shape_b = shape_of(a), shape_of(b)
     if not shape_a or not shape_b:
         raise ValueError(

@@ -15,6 +15,7 @@ from ..tensor import Tensor
 from .declare import dtype_of, normalized_axes, operand, shape_of
 from .indexing import getitem, scatter, updated
 from .manipulation import FULL, Axis, array_and_shape, astype, broadcast_to, concat, ravel, reshape, swapaxes
+from .static import full
 from .untaped import untaped
 
 # -- the order of elements ---------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ def _pad_with(x: Any, key: Any, larger: tuple[int, ...], pairs: Any, values: Any
     for axis, (pair, constants) in enumerate(zip(pairs, np.broadcast_to(values, (len(pairs), 2)), strict=True)):
         shape = shape_of(x)
         ends = [
-            np.full((*shape[:axis], n, *shape[axis + 1 :]), c, dtype_of(x))
+            full((*shape[:axis], n, *shape[axis + 1 :]), c, dtype_of(x), x)
             for n, c in zip(pair, constants, strict=True)
         ]
         x = concat([ends[0], x, ends[1]], axis=axis)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
+from ..arrays.dtypes import kind_of, numpy_dtype
 from ..primitive import Axes, General, Linear, Zero, apply
 from .declare import normalized_axes, operand, shape_of
 from .elementwise import isnan, where
 from .manipulation import expand_dims, permute_dims, reshape
 from .reductions import Axis, axes_of, batched_alike
 from .reductions import any as any_of
+from .static import static
 from .untaped import untaped
 
 _ARGSORT = Zero("argsort", kernels.argsort, ("x",), batch=Axes(("axis",)))
@@ -207,9 +209,10 @@ def quantile(
     below = np.floor(place).astype(int)
     above = np.ceil(place).astype(int)
     weight = BETWEEN[method](place - below)
-    dtype = rows.dtype if rows.dtype.kind == "f" else np.dtype(np.float64)
+    dtype = numpy_dtype(rows.dtype) if kind_of(rows.dtype) == "f" else np.dtype(np.float64)
     low, high = take(rows, below, axis=-1), take(rows, above, axis=-1)
-    y = where(weight == 0, low, where(weight == 1, high, low + (high - low) * weight.astype(dtype)))
+    between = low + (high - low) * static(weight.astype(dtype), rows)
+    y = where(static(weight == 0, rows), low, where(static(weight == 1, rows), high, between))
     y = where(any_of(isnan(rows), axis=-1, keepdims=True), math.nan, y)
     rank = len(y.shape)
     y = permute_dims(y, (rank - 1, *range(rank - 1)))

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import numpy_dtype
 from ..functions.declare import shape_of
 from ..functions.manipulation import broadcast_to, reshape
+from ..functions.static import static
 from ..primitive import Axes, Core, Primitive, apply
 from ..tensor import Tensor, Virtual, VirtualTensor, tensor
 
@@ -28,6 +30,10 @@ class Batched(Virtual):
 
     def __repr__(self) -> str:
         return f"Batched{self.level}({self.values!r})"
+
+    def inside(self) -> Tensor:
+        """The values."""
+        return self.values
 
     def concrete(self) -> Any:
         """There is no single value: raises TypeError."""
@@ -94,8 +100,9 @@ def one_by_one(
 
 def batched_seeds(target: Tensor, level: int) -> Tensor:
     """One cotangent per element of the target, as a batch."""
-    eye = np.eye(target.size, dtype=target.dtype).reshape(target.size, *target.shape)
-    return tensor(Batched(tensor(eye), level))
+    n = target.size
+    eye = static(np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, *target.shape), target)
+    return tensor(Batched(eye if isinstance(eye, Tensor) else tensor(eye), level))
 
 
 def unbatched(x: Any, level: int, size: int) -> Any:

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import kind_of
 from ..errors import NoDerivativeError
+from ..functions.declare import shape_of
 from ..functions.elementwise import real
 from ..functions.manipulation import astype, broadcast_to
+from ..functions.static import zeros
 from ..primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, Zero, apply, scale
 from ..sweep import transposed
-from ..tensor import Tensor, Virtual, VirtualTensor, concrete, tensor
+from ..tensor import Tensor, Virtual, VirtualTensor, concrete
 
 Tangents = Sequence[Any]
 
@@ -29,6 +32,10 @@ class Dual(Virtual):
 
     def __repr__(self) -> str:
         return f"Dual{self.level}({self.primal!r}, tangent={self.tangent!r})"
+
+    def inside(self) -> Tensor:
+        """The primal."""
+        return self.primal
 
     def concrete(self) -> Any:
         """The primal's value."""
@@ -77,7 +84,7 @@ def fit_tangent(t: Any, y: Any) -> Any:
     if t.shape != y.shape:
         t = broadcast_to(t, y.shape)
     if t.dtype != y.dtype:
-        if t.dtype.kind == "c" and y.dtype.kind != "c":
+        if kind_of(t.dtype) == "c" and kind_of(y.dtype) != "c":
             t = real(t)
         if t.dtype != y.dtype:
             t = astype(t, y.dtype)
@@ -117,7 +124,7 @@ def push_linear(primitive: Linear, y: Any, primals: Any, tangents: Tangents, par
         if not primitive.is_linear_in(i):
             inputs.append(x)
         elif t is None:
-            inputs.append(tensor(np.zeros(x.shape if hasattr(x, "shape") else np.shape(x), y.dtype)[()]))
+            inputs.append(zeros(shape_of(x), y.dtype, y))
         else:
             inputs.append(t)
     return apply(primitive, *inputs, **parameters)

@@ -1,0 +1,54 @@
+"""Kernels of JAX arrays where JAX has something of its own, or does it otherwise than the standard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .indexing_kernels import filled
+
+SPECIAL = "jax.scipy.special"
+
+
+def gather(xp: Any, x: Any, *indices: Any, key: Any) -> Any:
+    """x[key] with index arrays; JAX checks none, so what is out of range is made NaN, not some other element."""
+    return x.at[filled(key, indices)].get(mode="fill")
+
+
+def scatter_add(xp: Any, g: Any, *indices: Any, key: Any, shape: Any) -> Any:
+    """Zeros of that shape with g added at a key."""
+    return xp.zeros(shape, dtype=g.dtype).at[filled(key, indices)].add(g)
+
+
+def put_slices(xp: Any, x: Any, slices: Any, v: Any) -> Any:
+    """x with v at slices."""
+    return x.at[slices].set(v)
+
+
+def max_at(xp: Any, n: int, positions: Any, values: Any) -> Any:
+    """For each of n places the largest of the values at it; -1 where there is none."""
+    return xp.full(n, -1, dtype=values.dtype).at[positions].max(values)
+
+
+def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
+    """The contraction."""
+    return xp.einsum(subscripts, a, b)
+
+
+def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
+    """The same of one array."""
+    return xp.einsum(subscripts, x)
+
+
+def complex_of(xp: Any, a: Any, b: Any) -> Any:
+    """a + ib, infinite parts staying what they are."""
+    from jax import lax
+
+    a, b = xp.broadcast_arrays(a, b)
+    dtype = xp.result_type(a, b, xp.float32)
+    return lax.complex(xp.astype(a, dtype), xp.astype(b, dtype))
+
+
+KERNELS: dict[str, Any] = {
+    function.__name__: function for function in (einsum, einsum_one, gather, max_at, put_slices, scatter_add)
+} | {"complex": complex_of}
+

@@ -1,0 +1,38 @@
+"""Kernels of PyTorch tensors where PyTorch has something of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SPECIAL = "torch.special"
+
+
+def add_at(xp: Any, n: int, positions: Any, rows: Any) -> Any:
+    """n rows of zeros, to which these rows are added at the positions."""
+    return xp.zeros((n, rows.shape[1]), dtype=rows.dtype, device=rows.device).index_add_(0, positions, rows)
+
+
+def max_at(xp: Any, n: int, positions: Any, values: Any) -> Any:
+    """For each of n places the largest of the values at it; -1 where there is none."""
+    return xp.full((n,), -1, dtype=values.dtype, device=values.device).scatter_reduce_(0, positions, values, "amax")
+
+
+def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
+    """The contraction."""
+    return xp.einsum(subscripts, a, b)
+
+
+def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
+    """The same of one array."""
+    return xp.einsum(subscripts, x)
+
+
+def complex_of(xp: Any, a: Any, b: Any) -> Any:
+    """a + ib, infinite parts staying what they are."""
+    a, b = xp.broadcast_arrays(a, b)
+    return xp.complex(a.contiguous(), b.contiguous())
+
+
+KERNELS: dict[str, Any] = {
+    function.__name__: function for function in (add_at, einsum, einsum_one, max_at)
+} | {"complex": complex_of}

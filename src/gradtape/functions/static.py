@@ -1,0 +1,69 @@
+"""Constants that rules and transforms need, in the library and on the device of the values they meet.
+
+NumPy makes them; for NumPy's arrays that is all, for another library's they are converted. So no rule has to know
+which library it works on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..arrays.dtypes import numpy_dtype
+from ..arrays.libraries import Library, library_of
+from ..tensor import RAW, Tensor, Virtual, tensor
+
+
+def innermost(x: Any) -> Any:
+    """The array (or one of those) that a Tensor's value is made of; x itself if it is no Tensor."""
+    if isinstance(x, Tensor):
+        x = x._data
+        while isinstance(x, Virtual):
+            x = x.inside()._data
+    return x
+
+
+def library_like(*references: Any) -> tuple[Library | None, Any]:
+    """The library of the first of these that is an array of another library than NumPy, and that array."""
+    for x in references:
+        if type(x) is Tensor or type(x) in RAW:
+            continue
+        x = innermost(x)
+        library = library_of(x)
+        if library is not None:
+            return library, x
+    return None, None
+
+
+def static(array: Any, *references: Any) -> Any:
+    """A NumPy array as a constant to be used with the references: itself, or converted to their library."""
+    library, x = library_like(*references)
+    if library is None or isinstance(array, Tensor) or library_of(array) is not None:
+        return array
+    made = library.from_numpy(array, x)
+    return tensor(made) if any(isinstance(r, Tensor) for r in references) else made
+
+
+def full(shape: tuple[int, ...], value: Any, dtype: Any, *references: Any) -> Any:
+    """That value everywhere, as a constant to be used with the references; dtype is their library's own."""
+    library, _ = library_like(*references)
+    made = np.full(shape, value, dtype if library is None else numpy_dtype(dtype))
+    return static(made if shape else made[()], *references)
+
+
+def zeros(shape: tuple[int, ...], dtype: Any, *references: Any) -> Tensor:
+    """A Tensor of zeros in the references' library."""
+    z = full(shape, 0, dtype, *references)
+    return z if isinstance(z, Tensor) else tensor(z)
+
+
+def zeros_like(x: Any) -> Tensor:
+    """A Tensor of zeros of x's shape, dtype and library: a constant."""
+    return zeros(x.shape, x.dtype, x)
+
+
+def ones_like(x: Any) -> Tensor:
+    """A Tensor of ones of x's shape, dtype and library: a constant."""
+    z = full(x.shape, 1, x.dtype, x)
+    return z if isinstance(z, Tensor) else tensor(z)
