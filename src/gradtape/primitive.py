@@ -383,7 +383,7 @@ def apply_foreign(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
         own = library_of(value)
         if own is not library and own is not None:
             if library is not None:
-                raise mixed(primitive, data, value)
+                raise mixed(primitive, arguments)
             library = own
         data.append(value)
         keys.append(key)
@@ -392,7 +392,7 @@ def apply_foreign(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
     for i, value in enumerate(data):
         if isinstance(value, ndarray | np.generic):  # a NumPy number is a number to every library
             if value.ndim or any([keys[i] in observer.slots for observer in observers]):
-                raise mixed(primitive, data, value)
+                raise mixed(primitive, arguments)
             data[i] = number(value)
     try:
         y = library.kernel(primitive)(*data, **parameters)
@@ -408,12 +408,13 @@ def apply_foreign(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
     return handles
 
 
-def mixed(primitive: Primitive, data: list[Any], value: Any) -> TypeError:
+def mixed(primitive: Primitive, arguments: tuple[Any, ...]) -> TypeError:
     """The error for arrays of two libraries in one operation."""
-    first = next(title_of(d) for d in data if title_of(d) != title_of(value))
+    data = [a._data if isinstance(a, Tensor) else a for a in arguments]
+    titles = dict.fromkeys([title_of(d) for d in data if hasattr(d, "shape")])
     return TypeError(
-        f"gradtape.{primitive.name}: a {first} array and a {title_of(value)} array in one operation: convert one of "
-        "them to the other's library first"
+        f"gradtape.{primitive.name}: arrays of {' and of '.join(titles)} in one operation: convert one of them to the "
+        "other's library first"
     )
 
 

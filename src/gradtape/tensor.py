@@ -320,10 +320,11 @@ class Variable(Tensor):
             return np.array(data, dtype=self.dtype)[()]
         if library is None or (library is not other and isinstance(data, ndarray) and data.ndim):
             raise TypeError(
-                f"Variable {self.name!r} holds a {title_of(self._data)} array and cannot be assigned a "
-                f"{title_of(data)} array: convert it first"
+                f"Variable {self.name!r} holds an array of {title_of(self._data)} and cannot be assigned one of "
+                f"{title_of(data)}: convert it first"
             )
-        return library.copied(data if other is library else library.from_numpy(np.asarray(data), self._data), self.dtype)
+        own = data if other is library else library.from_numpy(np.asarray(data), self._data)
+        return library.copied(own, self.dtype)
 
     def read_value(self) -> Tensor:
         """Its present value as a Tensor; the reading is recorded."""

@@ -31,7 +31,9 @@ TABLES = {
 }  # fmt: skip
 
 #: How a library is called in errors.
-TITLES = {"jax": "JAX", "torch": "PyTorch", "dask": "Dask", "cupy": "CuPy"}
+TITLES = {
+    "jax": "JAX", "torch": "PyTorch", "dask": "Dask", "cupy": "CuPy", "array_api_strict": "array-api-strict"
+}  # fmt: skip
 
 #: The functions of the array API standard (2025.12) whose kernels are the library's own, with the same parameters.
 NAMES = """
@@ -207,6 +209,8 @@ def _find(x: Any, kind: type) -> Library | None:
         return None
     namespace = ask()
     root = namespace.__name__.partition(".")[0]
+    if root == __name__.partition(".")[0]:
+        return None  # a Tensor
     return _library(ALIASES.get(root, root), lambda: namespace)
 
 

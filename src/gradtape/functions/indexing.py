@@ -34,7 +34,7 @@ from ..tensor import (
 from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
-from .static import static
+from .static import library_like, static
 from .untaped import untaped
 
 Key = tuple[Any, ...]
@@ -86,10 +86,16 @@ def _parsed_slowly(x: Any, key: Key) -> tuple[Any, Key, Sequence[Any]]:
                 shape = shape_of(x)
                 x = reshape(x, (*shape[:axis], 1, *shape[axis:]))
                 k, used = np.zeros(int(k), np.intp), 1
-            # NumPy's numbers say where, which goes with arrays of any library.
-            indices.append(static(k._data if type(k) is Tensor and not is_observed(k) else k, x))
+            indices.append(_beside(k, x))
         axis += used
     return x, tuple(result), indices
+
+
+def _beside(k: Any, x: Any) -> Any:
+    """An index array in x's library. NumPy's say where, which goes with arrays of any library."""
+    if library_like(x)[0] is None:
+        return k
+    return static(k._data if type(k) is Tensor else k, x)
 
 
 def _entry(k: Any) -> Any:

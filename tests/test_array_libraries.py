@@ -1,0 +1,163 @@
+"""The same program on every array library: derivatives of each kind, where results live, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradtape as gt
+
+from .array_libraries import LIBRARIES, maker
+
+every_library = pytest.mark.parametrize("library", LIBRARIES)
+
+
+def elementwise(x: Any) -> Any:
+    """Smooth functions, a power, and a branch whose derivative is infinite where it is not taken."""
+    smooth = gt.sin(x) * gt.exp(-x * x) + x**3 / (1 + x * x) + gt.tanh(x) - gt.logaddexp(x, 0.5)
+    return gt.sum(smooth) + gt.sum(gt.where(x > 0, gt.sqrt(x), 0.0))
+
+
+def reducing(x: Any) -> Any:
+    """Reductions of every kind, a product with a zero among them."""
+    return (
+        gt.mean(x) * gt.max(x) + gt.var(x, axis=1)[0] + gt.logsumexp(x) + gt.sum(gt.prod(x - x[0, 0], axis=1))
+        + gt.sum(gt.cumsum(x, axis=0) ** 2) + gt.sum(gt.sort(x, axis=1)[:, 0] ** 3)
+    )  # fmt: skip
+
+
+def indexing(x: Any) -> Any:
+    """Reading at slices, lists and masks, writing at slices and at places named twice."""
+    y = gt.concat([x, 2 * x], axis=0)
+    y[0] = x[1] ** 2
+    y[[1, 1], [0, 0]] = x[0, 1:]
+    z = gt.reshape(y, (-1,))[1:11:2]
+    return gt.sum(y[:, ::-1] @ x[0]) ** 2 + gt.sum(z**2) + gt.sum(x[[0, 1, 0]] ** 3) + gt.sum(x[..., None, 1] ** 2)
+
+
+def rearranging(x: Any) -> Any:
+    """The order of axes and elements."""
+    y = gt.stack([gt.roll(x, 1, axis=1), gt.flip(x)], axis=1)
+    z = gt.tril(x) * gt.triu(x) * x
+    return gt.sum(gt.permute_dims(y, (2, 0, 1)) ** 3) + gt.sum(z) + gt.sum(gt.pad(x, 1)[1] ** 3)
+
+
+PROGRAMS = [elementwise, reducing, indexing, rearranging]
+X = np.array([[0.3, -1.2, 2.0], [0.7, 0.4, -0.6]])
+
+
+def asks(f: Any, x: Any, direction: Any, batch: Any) -> dict[str, Any]:
+    """f's value and derivatives in every mode."""
+    return {
+        "value": f(gt.asarray(x)),
+        "gradient": gt.grad(f)(x),
+        "hessian": gt.hessian(f)(x),
+        "jvp": gt.jvp(f, (x,), (direction,))[1],
+        "forward over reverse": gt.jvp(gt.grad(f), (x,), (direction,))[1],
+        "vmap": gt.vmap(gt.grad(f))(batch),
+    }
+
+
+@every_library
+@pytest.mark.parametrize("f", PROGRAMS, ids=lambda f: f.__name__)
+def test_programs(library: str, f: Any) -> None:
+    """Values and derivatives in every mode are NumPy's, and stay in the library."""
+    array = maker(library)
+    direction, batch = np.cos(X), np.stack([X, X + 0.1])
+    with np.errstate(all="ignore"):
+        wanted = asks(f, X, direction, batch)
+        found = asks(f, array(X), array(direction), array(batch))
+    kind = type(array(X))
+    for name, y in found.items():
+        assert type(y.data) is kind, name
+        np.testing.assert_allclose(y.numpy(), wanted[name].numpy(), rtol=1e-10, atol=1e-12, err_msg=name)
+
+
+@every_library
+def test_the_dtype_stays(library: str) -> None:
+    array = maker(library)
+    x = array(X.astype(np.float32))
+    for f in (elementwise, rearranging):
+        with np.errstate(all="ignore"):
+            for derivative in (gt.grad(f)(x), gt.hessian(f)(x)):
+                assert derivative.dtype == x.dtype, f
+
+
+@every_library
+def test_plain_arrays_in_plain_arrays_out(library: str) -> None:
+    """As with NumPy: what is given no Tensor gives none."""
+    array = maker(library)
+    x = array(X)
+    for y in (gt.sin(x), gt.sum(x, axis=0), gt.matmul(x, gt.matrix_transpose(x)), gt.where(x > 0, x, 0), gt.var(x)):
+        assert type(y) is type(x)
+
+
+@every_library
+def test_tapes_and_variables(library: str) -> None:
+    array = maker(library)
+    w, x = gt.Variable(array(X[0])), gt.asarray(array(X[1]))
+    for step in range(2):
+        with gt.GradientTape(persistent=True) as tape:
+            loss = gt.sum((w * x - 1) ** 2)
+            g = tape.gradient(loss, w)
+        second = tape.gradient(g, w)
+        np.testing.assert_allclose(second.numpy(), 2 * X[1] ** 2)
+        np.testing.assert_allclose(g.numpy(), 2 * X[1] * (w.numpy() * X[1] - 1))
+        assert type(g.data) is type(x.data)
+        w.assign_sub(0.1 * g)
+        assert type(w.data) is type(x.data), step
+    with gt.ForwardAccumulator(w, gt.ones_like(w)) as accumulator:
+        y = gt.sum(w**3)
+    np.testing.assert_allclose(accumulator.jvp(y).numpy(), np.sum(3 * w.numpy() ** 2))
+    with pytest.raises(TypeError, match=r"holds an array of .* and cannot be assigned one of NumPy"):
+        w.assign(X[0])
+
+
+@every_library
+def test_arrays_of_two_libraries_are_refused(library: str) -> None:
+    """The error names both; numbers are of no library."""
+    array = maker(library)
+    x = gt.asarray(array(X))
+    title = {"jax": "JAX", "torch": "PyTorch", "dask": "Dask"}.get(library, "array-api-strict")
+    for other in (X, gt.asarray(X)):
+        with pytest.raises(TypeError, match=rf"gradtape.multiply: arrays of {title} and of NumPy in one operation"):
+            x * other
+        with pytest.raises(TypeError, match=rf"gradtape.matmul: arrays of NumPy and of {title} in one operation"):
+            gt.matmul(gt.permute_dims(other, (1, 0)), x)
+    np.testing.assert_allclose((np.float64(2.0) * x + np.asarray(1.0) - [[1.0], [0.0]]).numpy(), 2 * X + [[0], [1]])
+    with gt.GradientTape() as tape:
+        tape.watch(s := gt.constant(2.0))
+        with pytest.raises(TypeError, match="in one operation"):
+            s * x
+
+
+def test_results_stay_on_the_device() -> None:
+    """array-api-strict has devices that are told apart, and refuses to mix them."""
+    strict = pytest.importorskip("array_api_strict")
+    device = strict.Device("device1")
+    x = strict.asarray(X, device=device)
+    for f in PROGRAMS:
+        for name, y in asks(f, x, strict.asarray(np.cos(X), device=device), strict.stack([x, x])).items():
+            assert y.data.device == device, (f, name)
+            assert y.device == device
+    assert gt.Variable(x).device == device
+
+
+def test_nothing_is_imported_that_the_user_has_not_imported() -> None:
+    """Neither by importing gradtape nor by using it on NumPy's arrays, and for JAX not even array_api_compat."""
+    pytest.importorskip("jax")
+    code = """
+import sys
+import numpy as np
+import gradtape as gt
+gt.hessian(lambda x: gt.sum(gt.sin(x) @ x[[0, 1]]))(np.ones((2, 2)))
+assert not {"array_api_compat", "array_api_strict", "jax", "torch", "dask", "cupy"} & set(sys.modules)
+import jax.numpy
+gt.hessian(lambda x: gt.sum(gt.sin(x) @ x[[0, 1]]))(jax.numpy.ones((2, 2)))
+assert not {"array_api_compat", "array_api_strict", "torch", "dask", "cupy"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
