@@ -166,3 +166,48 @@ def check_batch(case: Case, tolerance: float) -> None:
                 assert whole.shape == want.shape, (what, axes, whole.shape, want.shape)
                 name = f"{what} {axes}"
                 np.testing.assert_allclose(whole.numpy(), want, rtol=tolerance, atol=tolerance, err_msg=name)
+
+
+def plain(x: Any) -> np.ndarray:
+    """A leaf of a result as an array."""
+    return np.asarray(x.numpy() if isinstance(x, gt.Tensor) else x)
+
+
+def check_series(case: Case, orders: int, tolerance: float) -> None:
+    """Taylor coefficients against nested forward mode, in all arguments at once and in one; the 0th is the value."""
+    n = len(case.points)
+    v = case.directions()
+    value = flatten(case.function(*case.full(case.points)))[0]
+    for moving in [tuple(range(n))] + ([(i,) for i in range(n)] if n > 1 else []):
+        check_along(case, moving, tuple(v[i] for i in moving), value, orders, tolerance)
+
+
+def check_along(
+    case: Case, moving: tuple[int, ...], along: Arrays, value: list[Any], orders: int, tolerance: float
+) -> None:
+    """The same with these arguments moving in this direction."""
+
+    def f(xs: Any) -> Any:
+        points = list(case.points)
+        for i, x in zip(moving, xs, strict=True):
+            points[i] = x
+        return case.function(*case.full(points))
+
+    points = tuple(case.points[i] for i in moving)
+    series = gt.taylor(f, points, along, orders)
+    for c, y in zip(flatten(series.coefficients[0])[0], value, strict=True):
+        np.testing.assert_array_equal(plain(c), plain(y), err_msg=f"0th coefficient {moving}")
+        assert c.dtype == plain(y).dtype
+    nested = f
+    for order in range(1, orders + 1):
+        nested = lambda xs, g=nested: gt.jvp(g, (xs,), (along,))[1]
+        for d, w in zip(flatten(series.derivatives[order])[0], flatten(nested(points))[0], strict=True):
+            if w.dtype.kind not in "fc":
+                continue
+            d, w = plain(d), plain(w)
+            assert d.shape == w.shape
+            assert d.dtype == w.dtype
+            size = np.max(np.abs(w), initial=1.0, where=np.isfinite(w))
+            d = np.where(np.isnan(w) & np.isinf(d), w, d)  # at a pole the one or the other
+            what = f"order {order}, arguments {moving}"
+            np.testing.assert_allclose(d, w, rtol=tolerance, atol=tolerance * size, err_msg=what)

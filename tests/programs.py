@@ -276,6 +276,10 @@ def by_custom_vjp(f: Function, v: Any) -> Function:
     return gt.custom(f, vjp=lambda g, y, x: g * gt.grad(f)(x))
 
 
+def by_taylor(order: int) -> Callable[[Function, Any], Function]:
+    return lambda f, v: lambda x: gt.taylor(f, x, v, order).derivatives[order]
+
+
 TRANSFORMS = {
     t.name: t
     for t in [
@@ -290,11 +294,13 @@ TRANSFORMS = {
         Transform("jacobian forward", 1, lambda f, v: lambda x: along(gt.jacobian(f, mode="forward")(x), v)),
         Transform("hvp", 2, lambda f, v: lambda x: along(gt.hvp(f, x, gt.asarray(v)), v)),
         Transform("linearize", 1, by_linearize),
+        Transform("taylor", 1, by_taylor(1)),
+        Transform("taylor of order 2", 2, by_taylor(2)),
         Transform("custom jvp", 0, by_custom_jvp),
         Transform("custom vjp", 0, by_custom_vjp),
     ]
 }
-CORE = ["grad", "jvp", "vmap", "tape", "accumulator"]
+CORE = ["grad", "jvp", "vmap", "tape", "accumulator", "taylor"]
 
 
 def stacked(f: Function, names: tuple[str, ...], v: Any) -> Function:

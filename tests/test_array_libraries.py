@@ -57,6 +57,7 @@ def asks(f: Any, x: Any, direction: Any, batch: Any) -> dict[str, Any]:
         "gradient": gt.grad(f)(x),
         "hessian": gt.hessian(f)(x),
         "jvp": gt.jvp(f, (x,), (direction,))[1],
+        "taylor": gt.taylor(f, x, direction, 3).derivatives[3],
         "forward over reverse": gt.jvp(gt.grad(f), (x,), (direction,))[1],
         "vmap": gt.vmap(gt.grad(f))(batch),
     }

@@ -101,7 +101,7 @@ def test_there_are_enough_programs() -> None:
 
 
 # -- perturbation confusion ----------------------------------------------------------------------------------------
-DERIVATIVES = ["grad", "jvp", "tape", "accumulator", "tape.jacobian", "jacobian forward", "linearize"]
+DERIVATIVES = ["grad", "jvp", "tape", "accumulator", "tape.jacobian", "jacobian forward", "linearize", "taylor"]
 
 
 def d(mode: str, f: Callable[[Any], Any]) -> Callable[[Any], Any]:

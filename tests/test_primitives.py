@@ -13,7 +13,7 @@ from gradtape.nest import flatten
 from gradtape.primitive import REGISTRY, Zero
 
 from . import samples
-from .checks import Case, check_batch, check_orders, check_shapes_and_dtypes
+from .checks import Case, check_batch, check_orders, check_series, check_shapes_and_dtypes
 from .samples import SAMPLES, Sample
 
 for module in pkgutil.iter_modules(samples.__path__):
@@ -104,6 +104,13 @@ def test_batch(s: Sample) -> None:
     """vmap of value, gradient and pushforward against a loop."""
     with np.errstate(all="ignore"):
         check_batch(Case(s.function, s.arguments, differentiated(s)), 1e-9 * s.tolerance)
+
+
+@flowing
+def test_series(s: Sample) -> None:
+    """Taylor coefficients of orders 1 to 3 against nested forward mode; the 0th is the kernel's to the last bit."""
+    with np.errstate(all="ignore"):
+        check_series(Case(s.function, s.arguments, differentiated(s)), s.order, 1e-9 * s.tolerance)
 
 
 @constant

@@ -76,4 +76,19 @@ def adapters(traps: Any) -> dict[str, type]:
 
             return gradient
 
-    return {"reverse": Reverse, "tape": Tape, "forward": Forward}
+    class Taylor(Reverse):
+        """Derivatives of order n by truncated power series, along the line of ones; gradients by reverse mode."""
+
+        name = "gradtape-taylor"
+
+        def nth(self, f: Any, n: int = 1, argnum: int = 0) -> Any:
+            def derivative(*args: Any) -> Any:
+                along = lambda x: gt.sum(f(*args[:argnum], x, *args[argnum + 1 :]))
+                x = gt.asarray(args[argnum])
+                if x.ndim or x.dtype.kind == "c":  # no function of one real variable
+                    return super(Taylor, self).nth(f, n, argnum)(*args)
+                return gt.derivative(along, n)(x) if n else along(x)
+
+            return derivative
+
+    return {"reverse": Reverse, "tape": Tape, "forward": Forward, "taylor": Taylor}

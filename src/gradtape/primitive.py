@@ -55,6 +55,43 @@ class Route(Rule):
         super().__init__(function, skip=1)
 
 
+# -- Taylor rules of their own, for the few functions whose kind gives a longer way (see virtual/series.py) ----------
+#: Of a function of two arguments that is a product of them.
+PRODUCT = "product"
+
+
+class Flow(Rule):
+    """dy/dt in terms of the arguments, y, and the arguments' derivatives in t (dx, or da and db; None is zero)."""
+
+
+class Equal(Rule):
+    """Another expression for the function, in terms of its arguments, whose Taylor rules are shorter."""
+
+
+class Chosen(Rule):
+    """Which of these rules (None: what follows from the kind) serves at given arguments, from their values at t = 0."""
+
+
+class Solves(NamedTuple):
+    """The function is the y with a y = b: `product(a, y)`, linear in both, `a` and `b` being positions of arguments.
+
+    `quotient(b, a)`: the y for an a that does not move; the function itself by default.
+    """
+
+    a: int
+    b: int
+    product: Callable[..., Any]
+    quotient: Callable[..., Any] | None = None
+
+
+class MatrixFunction(NamedTuple):
+    """The function of square matrices is a power series in its argument, so that terms 0..k of y are the first row of
+    it at the block triangular Toeplitz matrix of terms 0..k of x: `on_blocks(matrix, number of blocks, **parameters)`.
+    """
+
+    on_blocks: Callable[..., Any]
+
+
 REGISTRY: dict[str, Primitive] = {}
 
 
@@ -62,10 +99,11 @@ class Primitive:
     """A declared function: `name`, `kernel`, the names of its array `arguments`, and how it is batched.
 
     `batch`: "align" (elementwise), a `Core`, an `Axes`, or a function (size, values, flags, **parameters).
-    `saves[i]`: names of what argument i's pullback needs, out of the arguments and y.
+    `saves[i]`: names of what argument i's pullback needs, out of the arguments and y. `series`: a Taylor rule of its
+    own (PRODUCT, a Flow, an Equal, a Solves, a MatrixFunction, or a Chosen of them); None: the one of its kind.
     """
 
-    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "bits")
+    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "bits", "series")
 
     def __init__(
         self,
@@ -79,6 +117,7 @@ class Primitive:
         self.name, self.kernel, self.arguments, self.batch = name, kernel, tuple(arguments), batch
         self.saves = tuple(frozenset(names) for names in saves)
         self.outputs, self.fallible = 1, False
+        self.series: Any = None
         self.bits: dict[int, list[int]] = {}
         if register:
             assert name not in REGISTRY, f"two primitives are called {name}"
@@ -138,6 +177,7 @@ class Elementwise(Primitive):
         singular: bool = False,
         register: bool = True,
         raw_pulls: tuple[Callable[..., Any], ...] | None = None,
+        series: Any = None,
     ):
         if arguments is None:
             arguments = ("x",) if len(slopes) == 1 else ("a", "b", "c")[: len(slopes)]
@@ -145,7 +185,7 @@ class Elementwise(Primitive):
         self.slopes = tuple(Rule(s) if callable(s) and not isinstance(s, Rule) else s for s in slopes)
         saves = [s.names if isinstance(s, Rule) else () for s in self.slopes]
         super().__init__(name, kernel, arguments, "align", saves, register)
-        self.names = tuple(saves)
+        self.names, self.series = tuple(saves), series
 
 
 class Linear(Primitive):
@@ -246,6 +286,7 @@ class General(Primitive):
         register: bool = True,
         joint_vjp: Callable[..., Any] | None = None,
         joint_jvp: Callable[..., Any] | None = None,
+        series: Any = None,
     ):
         self.joint_vjp, self.joint_jvp = joint_vjp, joint_jvp
         vjps, jvps = as_rules(vjp), as_rules(jvp)
@@ -259,7 +300,7 @@ class General(Primitive):
             rules = [v or j for v, j in zip(self.vjps, self.jvps, strict=True)]
             saves = [[name for name in rule.names if name in known] if rule else [] for rule in rules]
         super().__init__(name, kernel, arguments, batch, saves, register)
-        self.outputs, self.fallible = outputs, True
+        self.outputs, self.fallible, self.series = outputs, True, series
         #: The vjps as functions (g, saved arguments, y, parameters), for the sweep.
         self.pullbacks = [None if rule is None else with_positions(rule, self.arguments) for rule in self.vjps]
 
@@ -538,11 +579,18 @@ def leave_records(
         handles._key = key
 
 
-SCALE = Elementwise("scale", kernels.scale, (lambda b: b, Route(lambda g, a: scale_either(g, a))), singular=True)
+SCALE = Elementwise(
+    "scale",
+    kernels.scale,
+    (lambda b: b, Route(lambda g, a: scale_either(g, a))),
+    singular=True,
+    series=PRODUCT,
+)
 SCALE_EITHER = Elementwise(
     "scale_either",
     kernels.scale_either,
     (Route(lambda g, b: scale_either(g, b)), Route(lambda g, a: scale_either(g, a))),
+    series=PRODUCT,
 )
 
 __all__ = ["REGISTRY", "Axes", "Bilinear", "Core", "Elementwise", "General", "Linear", "Primitive", "Route", "Rule"]

@@ -449,6 +449,18 @@ def to_array(value: Any) -> Any:
     return concrete(value) if isinstance(value, Tensor) else value
 
 
+def underlying(x: Any) -> Any:
+    """The NumPy array behind a value, of all examples of a batch: for a choice between formulas that agree.
+
+    None for arrays of other libraries, whose values may be unknown as yet.
+    """
+    while isinstance(x, Tensor):
+        x = x._data
+        if isinstance(x, Virtual):
+            x = x.inside()
+    return x if type(x) in RAW else None
+
+
 def is_observed(x: Tensor) -> bool:
     """Whether an active tape or transform follows this value."""
     if type(x) is VirtualTensor:

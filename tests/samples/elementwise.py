@@ -214,3 +214,4 @@ for larger in (False, True):
            numpy=lambda g, p=larger: g * ((R > ROW) if p else (R < ROW)), label=f"larger {larger}")  # fmt: skip
     sample("share", lambda g, p=larger: apply(REGISTRY["share"], g, N, N, larger=p, with_nan=False), R,
            numpy=lambda g: g / 2, label=f"ties, larger {larger}")  # fmt: skip
+sample("anchored", lambda x: e.anchored(gt.sin(x), gt.sin(x)), [0.3, -2.0])

@@ -309,6 +309,10 @@ PADE = {
 }  # fmt: skip
 
 
+#: From so many blocks on, products of many of the blocks off the diagonal count, which takes a high degree.
+MANY_BLOCKS = 4
+
+
 def expm(x: Any, blocks: int) -> Any:
     """The exponential of matrices by scaling, Pade's approximant and squaring (Higham 2005).
 
@@ -324,8 +328,12 @@ def expm(x: Any, blocks: int) -> Any:
     if not np.isfinite(norm):
         return np.full(x.shape, np.nan, x.dtype)
     degree = next((d for d, (limit, _) in PADE.items() if norm <= limit), 13)
+    if blocks > MANY_BLOCKS:
+        degree = 13
     limit, b = PADE[degree]
     squarings = max(0, int(np.ceil(np.log2(norm / limit)))) if norm > limit else 0
+    if blocks > MANY_BLOCKS:
+        squarings += 4
     x = x / x.dtype.type(2.0**squarings)
     x2 = x @ x
     if degree == 13:

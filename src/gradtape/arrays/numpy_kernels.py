@@ -130,6 +130,16 @@ def all_finite(x: Any) -> bool:
     return bool(probe - probe == 0)
 
 
+def divide_absorbing(a: Any, b: Any) -> Any:
+    """a / b, 0 where a is 0 whatever b is."""
+    y = np.divide(a, b)
+    if type(y) is not ndarray:
+        return type(y)(0) if y != y and a == 0 else y
+    if y.size and (probe := np.maximum.reduce(y, axis=None)) != probe:
+        return np.where(np.equal(a, 0) & np.isnan(y), y.dtype.type(0), y)
+    return y
+
+
 class OuterSum:
     """A sum of outer products of vectors, kept factored: a recurrent weight's cotangent, one matrix product in all.
 

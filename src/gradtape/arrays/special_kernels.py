@@ -241,12 +241,6 @@ def xlog1py(a: Any, b: Any) -> Any:
     return a * np.log1p(np.where((a == 0) & (b == b), 0, b))
 
 
-def divide_absorbing(a: Any, b: Any) -> Any:
-    """a / b, 0 where a is 0 whatever b is."""
-    a, b = floating_pair(a, b)
-    return a / np.where(a == 0, 1, b)
-
-
 def entr(x: Any) -> Any:
     """-x log(x), 0 at 0 and -inf below."""
     y = -xlogy(x, np.where(np.less(x, 0), 1, x))

@@ -27,6 +27,7 @@ from ..sweep import Trace, run, transposed
 from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch, tracked
 from ..virtual.batched import Batched, unbatched
 from ..virtual.dual import Dual
+from ..virtual.series import Series, as_tensors, integrated
 
 #: From one cotangent (or None) per output to one (or None) per leaf of the arguments and per variable.
 Pull = Callable[[Sequence[Any]], list[Any]]
@@ -77,6 +78,8 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
             handles, variables = on_duals(body, leaves, level, name)
         elif top is Batched:
             handles, variables = on_batches(body, leaves, level, name)
+        elif top is Series:
+            handles, variables = on_series(body, leaves, level, name)
         else:
             raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
 
@@ -140,6 +143,23 @@ def on_duals(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list
             dy = transposed(backwards, y, tangents) if differentiable else None
         handles.append(tensor(Dual(y, dy if dy is None or isinstance(dy, Tensor) else tensor(dy), level)))
     return handles, variables
+
+
+def on_series(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+    """Taylor mode: the call at t = 0, and from there on the transposed pullback of the leaves' derivatives."""
+    moving = [type(leaf) is VirtualTensor and leaf._data.level == level for leaf in leaves]
+    zeroth = [as_tensors(leaf._data.terms[0]) if moves else leaf for leaf, moves in zip(leaves, moving, strict=True)]
+    outputs, _, variables = perform(body, zeroth, name)
+
+    def rates(values: list[Any], tangents: list[Any]) -> list[Any]:
+        pull = body(values)[1]
+
+        def alone(i: int) -> Callable[[Any], list[Any]]:
+            return lambda g: pull([g if j == i else None for j in range(len(outputs))])[: len(leaves)]
+
+        return [transposed(alone(i), y, tangents) if is_floating(y.dtype) else None for i, y in enumerate(outputs)]
+
+    return [tensor(y) for y in integrated(outputs, rates, leaves, level)], variables
 
 
 def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
-from ..primitive import Axes, General, Linear, apply, scale
+from ..primitive import Axes, General, Linear, Solves, apply, scale
 from .declare import normalized_axes, operand, shape_of
 from .manipulation import astype, concat, reshape
 from .reductions import batched_alike
@@ -41,6 +41,8 @@ _RECURRENCE = General(
         lambda db, a, axis, reverse: recurrence(a, db, axis, reverse),
     ),
     batch=batched_alike("recurrence"),
+    # the y with y - a shift(y) = b
+    series=Solves(a=0, b=1, product=lambda a, y, axis, reverse: -scale(a, shift(y, axis, reverse))),
 )
 # y[i] = x[i] y[i-1]: nothing is divided, so zeros are right to every order.
 _CUMULATIVE_PROD = General(
@@ -74,6 +76,16 @@ def _before(y: Any, axis: int) -> Any:
     first = np.zeros(shape, numpy_dtype(y.dtype))
     first.reshape(-1)[:1] = 1
     return shift(y, axis, False) + static(first, y)
+
+
+def products_before(x: Any, axis: int, reverse: bool) -> Any:
+    """For each element the product of all before it along the axis (after it, if `reverse`)."""
+    from .rearranging import flip
+
+    if reverse:
+        x = flip(x, axis=axis)
+    y = _before(apply(_CUMULATIVE_PROD, x, axis=axis), axis)
+    return flip(y, axis=axis) if reverse else y
 
 
 def _prepared(x: Any, axis: int | None, dtype: Any, name: str, flatten: bool) -> tuple[Any, int]:

@@ -108,14 +108,17 @@ def elementwise(
     kernel: Function | None = None,
     singular: bool = False,
     raw_pulls: tuple[Function, ...] | None = None,
+    series: Any = None,
     doc: str = "",
 ) -> Function:
     """A function of each element, from one slope per argument: a number, a function of (x or a, b; y), or a route.
 
-    `kernel`: NumPy's function of that name by default. `singular`, `raw_pulls`: see primitive.Elementwise.
+    `kernel`: NumPy's function of that name by default. `singular`, `raw_pulls`, `series`: see primitive.Elementwise.
     """
     kernel = kernel or getattr(np, name)
-    primitive = PRIMITIVE_OF[name] = Elementwise(name, kernel, slopes, singular=singular, raw_pulls=raw_pulls)
+    primitive = PRIMITIVE_OF[name] = Elementwise(
+        name, kernel, slopes, singular=singular, raw_pulls=raw_pulls, series=series
+    )
     return _public(primitive, doc)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
 from ..errors import NoDerivativeError
-from ..primitive import Core, Elementwise, General, Zero, apply
+from ..primitive import Core, Elementwise, General, Solves, Zero, apply, scale_either
 from ..tensor import Tensor, is_observed
 from .declare import is_complex, route, shape_of
 from .elementwise import real, where
@@ -167,6 +167,7 @@ _GAP_QUOTIENT = Elementwise(
         None,
     ),
     arguments=("n", "gap", "negligible"),
+    series=Solves(a=1, b=0, product=scale_either, quotient=lambda n, gap: _gap_quotient(n, gap, n == 0)),
 )
 _CLOSED_GAPS = Zero("closed_gaps", kernels.closed_gaps, ("w",), Core((1,)))
 _CLOSED_SUMS = Zero("closed_sums", kernels.closed_sums, ("s",), Core((1,)))

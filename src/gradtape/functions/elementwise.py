@@ -15,8 +15,21 @@ import numpy as np
 from .. import hotpath
 from ..arrays import numpy_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..primitive import FAST, Elementwise, Linear, Zero, apply, scale
-from ..tensor import Tensor
+from ..primitive import (
+    FAST,
+    PRODUCT,
+    Chosen,
+    Elementwise,
+    Equal,
+    Flow,
+    Linear,
+    Solves,
+    Zero,
+    apply,
+    scale,
+    scale_either,
+)
+from ..tensor import Tensor, underlying
 from .declare import (
     dtype_of,
     elementwise,
@@ -35,7 +48,7 @@ LN2, LN10 = math.log(2.0), math.log(10.0)
 add = elementwise("add", 1, 1, kernel=operator.add, doc="Sum a + b.")
 subtract = elementwise("subtract", 1, -1, kernel=operator.sub, doc="Difference a - b.")
 multiply = elementwise(
-    "multiply", lambda b: b, lambda a: a, kernel=operator.mul, singular=True, doc="Product a b."
+    "multiply", lambda b: b, lambda a: a, kernel=operator.mul, singular=True, series=PRODUCT, doc="Product a b."
 )
 FAST.multiply = multiply
 def inverse(b: Any) -> Any:
@@ -44,7 +57,17 @@ def inverse(b: Any) -> Any:
 
 
 divide = elementwise(
-    "divide", lambda b: inverse(b), lambda b, y: -(y / b), kernel=operator.truediv, singular=True, doc="Quotient a / b."
+    "divide", lambda b: inverse(b), lambda b, y: -(y / b), kernel=operator.truediv, singular=True,
+    series=Solves(a=1, b=0, product=scale_either, quotient=lambda a, b: divide_absorbing(a, b)), doc="Quotient a / b.",
+)  # fmt: skip
+divide_absorbing = elementwise(
+    "divide_absorbing",
+    lambda b: 1 / b,
+    lambda b, y: -divide_absorbing(y, b),
+    kernel=kernels.divide_absorbing,
+    singular=True,
+    series=Solves(a=1, b=0, product=scale_either),
+    doc="a / b, and 0 where a is 0 whatever b is.",
 )
 negative = elementwise("negative", -1, kernel=operator.neg, doc="Negation -x.")
 positive = elementwise("positive", 1, kernel=operator.pos, doc="x itself.")
@@ -66,8 +89,47 @@ def power_slope_exponent(a: Any, b: Any, y: Any) -> Any:
     return scale(y, log(a if is_complex(a) else where(a < 0, 1, a)))
 
 
+def power_flow(da: Any, db: Any, a: Any, b: Any, y: Any) -> Any:
+    """y (b a'/a + b' log a)."""
+    rate = None if da is None else b * da / a
+    if db is not None:
+        more = db * power_slope_exponent(a, b, 1.0)
+        rate = more if rate is None else rate + more
+    return y * rate
+
+
+def by_squaring(a: Any, b: Any) -> Any:
+    """a ** b for a positive integer b by repeated multiplication, exact where a is 0."""
+    n, y = int(b), None
+    while n:
+        if n & 1:
+            y = a if y is None else y * a
+        n >>= 1
+        if n:
+            a = a * a
+    return y
+
+
+TINY = 1e-30
+SQUARING, POWER_FLOW = Equal(by_squaring), Flow(power_flow)
+
+
+def power_series(a: Any, b: Any, y: Any) -> Any:
+    """Products for positive integers b, which are right where a is 0; y' = y (b a'/a + ...) where y is far from 0."""
+    if (type(b) is int or type(b) is float) and 1 <= b <= 64 and b == int(b):
+        return SQUARING
+    a, y = underlying(a), underlying(y)
+    known = a is not None and y is not None
+    far = known and np.all((np.abs(a) > 0) & (np.abs(y) > TINY) & (np.abs(y) < math.inf))
+    return POWER_FLOW if far else None
+
+
 power = elementwise(
-    "power", power_slope_base, power_slope_exponent, kernel=operator.pow, singular=True, doc="Power a ** b."
+    "power", power_slope_base, power_slope_exponent, kernel=operator.pow, singular=True, series=Chosen(power_series),
+    doc="Power a ** b.",
+)  # fmt: skip
+anchored = elementwise(  # for a term of a sum, say 1 - y, whose value has a formula without cancellation
+    "anchored", None, 1, kernel=lambda a, b: a, doc="The value of a, with the derivatives of b, which is equal to it."
 )
 remainder = elementwise(
     "remainder", 1, lambda a, b: -floor_divide(a, b), kernel=operator.mod, doc="a - b floor(a / b)."
@@ -75,10 +137,18 @@ remainder = elementwise(
 fmod = elementwise(  # rounding a / b may reach the next integer, which the remainder did not
     "fmod", 1, lambda a, b, y: rint((y - a) / b), doc="a - b trunc(a / b): the remainder has the sign of a."
 )
-square = elementwise("square", lambda x: 2 * x, doc="Square of x.")
-sqrt = elementwise("sqrt", lambda y: 0.5 / y, singular=True, doc="Square root of x.")
-cbrt = elementwise("cbrt", lambda y: 1 / (3 * y * y), singular=True, doc="Real cube root of x.")
-reciprocal = elementwise("reciprocal", lambda y: -(y * y), singular=True, doc="Reciprocal 1 / x.")
+square = elementwise("square", lambda x: 2 * x, series=Equal(lambda x: x * x), doc="Square of x.")
+sqrt = elementwise(
+    "sqrt", lambda y: 0.5 / y, singular=True, series=Flow(lambda dx, y: divide_absorbing(0.5 * dx, y)),
+    doc="Square root of x.",
+)  # fmt: skip
+cbrt = elementwise(
+    "cbrt", lambda y: 1 / (3 * y * y), singular=True, series=Flow(lambda dx, y: divide_absorbing(dx, 3 * y * y)),
+    doc="Real cube root of x.",
+)  # fmt: skip
+reciprocal = elementwise(
+    "reciprocal", lambda y: -(y * y), singular=True, series=Equal(lambda x: 1 / x), doc="Reciprocal 1 / x."
+)
 fabs = elementwise("fabs", lambda x: sign(x), doc="Absolute value of a real x.")
 hypot = elementwise(
     "hypot", lambda a, b: cosine(a, b), lambda a, b: cosine(b, a), doc="sqrt(a^2 + b^2) without overflow."
@@ -100,10 +170,22 @@ copysign = elementwise(
 # -- exponentials and logarithms -------------------------------------------------------------------------------
 exp = elementwise("exp", lambda y: y, singular=True, doc="e to the x.")
 expm1 = elementwise("expm1", lambda x: exp(x), singular=True, doc="exp(x) - 1, accurate near 0.")
-log = elementwise("log", lambda x: 1 / x, singular=True, doc="Natural logarithm of x.")
-log1p = elementwise("log1p", lambda x: 1 / (1 + x), singular=True, doc="log(1 + x), accurate near 0.")
-log2 = elementwise("log2", lambda x: 1 / (x * LN2), singular=True, doc="Logarithm of x to base 2.")
-log10 = elementwise("log10", lambda x: 1 / (x * LN10), singular=True, doc="Logarithm of x to base 10.")
+log = elementwise(
+    "log", lambda x: 1 / x, singular=True, series=Flow(lambda dx, x: divide_absorbing(dx, x)),
+    doc="Natural logarithm of x.",
+)  # fmt: skip
+log1p = elementwise(
+    "log1p", lambda x: 1 / (1 + x), singular=True, series=Flow(lambda dx, x: divide_absorbing(dx, 1 + x)),
+    doc="log(1 + x), accurate near 0.",
+)  # fmt: skip
+log2 = elementwise(
+    "log2", lambda x: 1 / (x * LN2), singular=True, series=Flow(lambda dx, x: divide_absorbing(dx, x * LN2)),
+    doc="Logarithm of x to base 2.",
+)  # fmt: skip
+log10 = elementwise(
+    "log10", lambda x: 1 / (x * LN10), singular=True, series=Flow(lambda dx, x: divide_absorbing(dx, x * LN10)),
+    doc="Logarithm of x to base 10.",
+)  # fmt: skip
 logaddexp = elementwise(
     "logaddexp",
     lambda a, b: logistic(log_difference(a, b)),
@@ -117,8 +199,9 @@ logaddexp2 = elementwise(
     doc="log2(2**a + 2**b) without overflow.",
 )
 logistic = elementwise(
-    "logistic", lambda x, y: y * logistic(-x), kernel=kernels.logistic, doc="1 / (1 + exp(-x)), also called expit."
-)
+    "logistic", lambda x, y: y * logistic(-x), kernel=kernels.logistic,
+    series=Flow(lambda dx, x, y: dx * (y * anchored(logistic(-x), 1 - y))), doc="1 / (1 + exp(-x)), also called expit.",
+)  # fmt: skip
 
 _EXP2 = Elementwise("exp2", kernels.exp2_times, (lambda x, order: exp2_derivative(x, order + 1),), singular=True)
 
@@ -149,7 +232,10 @@ acos = elementwise(
     "acos", lambda x: -1 / (sqrt(1 - x) * sqrt(1 + x)), kernel=np.arccos, singular=True,
     doc="Inverse cosine, in radians.",
 )  # fmt: skip
-atan = elementwise("atan", lambda x: 1 / (1 + x * x), kernel=np.arctan, doc="Inverse tangent, in radians.")
+atan = elementwise(
+    "atan", lambda x: 1 / (1 + x * x), kernel=np.arctan, series=Flow(lambda dx, x: dx / (1 + x * x)),
+    doc="Inverse tangent, in radians.",
+)  # fmt: skip
 atan2 = elementwise(
     "atan2",
     lambda a, b: ratio(cosine(b, a), hypot(a, b)),
@@ -160,8 +246,9 @@ atan2 = elementwise(
 sinh = elementwise("sinh", lambda x: cosh(x), singular=True, doc="Hyperbolic sine.")
 cosh = elementwise("cosh", lambda x: sinh(x), singular=True, doc="Hyperbolic cosine.")
 tanh = elementwise(
-    "tanh", lambda x: sech_squared(x), raw_pulls=(kernels.over_cosh_squared,), doc="Hyperbolic tangent."
-)
+    "tanh", lambda x: sech_squared(x), raw_pulls=(kernels.over_cosh_squared,),
+    series=Flow(lambda dx, x, y: dx * anchored(sech_squared(x), 1 - y * y)), doc="Hyperbolic tangent.",
+)  # fmt: skip
 sech_squared = elementwise(  # not 1 - y * y: that loses the tail
     "sech_squared", lambda x, y: -2 * y * tanh(x), kernel=kernels.sech_squared, doc="1 / cosh(x)^2."
 )

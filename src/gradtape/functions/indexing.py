@@ -400,8 +400,8 @@ def is_owned(x: Tensor) -> bool:
         del data
         return kernels.is_own(x._data) and kernels.held_once(x)
     parts: list[str] = [name for name in type(data).__slots__ if isinstance(getattr(data, name), Tensor)]
-    if not all(kernels.held_once(data, name) and is_owned(getattr(data, name)) for name in parts):
-        return False
+    if not parts or not all(kernels.held_once(data, name) and is_owned(getattr(data, name)) for name in parts):
+        return False  # one without such parts (a series) may share its arrays with others
     del data
     return kernels.held_once(x)
 

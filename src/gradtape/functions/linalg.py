@@ -11,7 +11,8 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
-from ..primitive import Core, General, Linear, Rule, Zero, apply
+from ..primitive import Chosen, Core, Equal, Flow, General, Linear, MatrixFunction, Rule, Zero, apply
+from ..tensor import underlying
 from .declare import dtype_of, is_complex, operand, shape_of
 from .decompositions import (
     EighResult,
@@ -189,6 +190,7 @@ def _det_derivative_primitive(m: int) -> General:
     return General(
         f"det_derivative_{m + 1}", kernels.det_derivative, ("a", *xs), rules, rules, Core((2,) * (m + 1)),
         register=m < ORDERS_OF_DET,
+        series=None if m else Chosen(lambda a: COFACTORS if is_regular(a) else None),
     )  # fmt: skip
 
 
@@ -215,7 +217,21 @@ _DET = General(
     vjp=lambda g, x: per_matrix(g) * det_derivative(x),
     jvp=lambda dx, x: _trace_of_product(det_derivative(x), dx),
     batch=Core((2,)),
+    series=Chosen(lambda x: DET_FLOW if is_regular(x) else None),
 )
+#: Jacobi's formula: of polynomial cost in the order, where x can be inverted.
+DET_FLOW = Flow(lambda dx, x, y: y * trace(solve_matrices(x, dx)))
+COFACTORS = Equal(lambda a: per_matrix(det(a)) * inv(a).mT)
+
+
+def is_regular(x: Any) -> bool:
+    """Whether x is far from singular, and its determinant from where numbers end."""
+    x = underlying(x)
+    if x is None or not x.size:
+        return False
+    with np.errstate(all="ignore"):
+        _, size = np.linalg.slogdet(x)
+        return bool(np.all(np.abs(size) < 600) and np.all(np.linalg.cond(x) < 1e6))
 _SLOGDET = General(
     "slogdet",
     lambda x: tuple(np.linalg.slogdet(x)),
@@ -290,6 +306,7 @@ _EXPM = General(
     vjp=lambda g, x, blocks: _expm_derivative(g, x.mT, blocks),
     jvp=lambda dx, x, blocks: _expm_derivative(dx, x, blocks),
     batch=Core((2,)),
+    series=MatrixFunction(lambda x, size, blocks: apply(_EXPM, x, blocks=blocks * size)),
 )
 
 

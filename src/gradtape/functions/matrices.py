@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import is_floating, numpy_dtype
-from ..primitive import Core, General, Linear, apply
+from ..primitive import Core, General, Linear, Solves, apply
 from .declare import as_dtype, dtype_of, is_complex, operand, shape_of
 from .elementwise import conj
 from .manipulation import astype, reshape
@@ -114,6 +114,7 @@ _SOLVE = General(
     vjp=(lambda g, a, y: -(solve_matrices(a.mT, g) @ y.mT), lambda g, a: solve_matrices(a.mT, g)),
     jvp=(lambda da, a, y: -solve_matrices(a, da @ y), lambda db, a: solve_matrices(a, db)),
     batch=_solve_batch,
+    series=Solves(a=0, b=1, product=lambda a, y: a @ y),
 )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
-from ..primitive import Axes, General, Linear, Primitive, Zero, apply, apply_linear, scale
+from ..primitive import Axes, Chosen, Equal, General, Linear, Primitive, Zero, apply, apply_linear, scale
 from ..tensor import Tensor
 from .declare import is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
-from .manipulation import astype, broadcast_to, reshape
+from .manipulation import astype, broadcast_to, concat, permute_dims, reshape
 from .untaped import untaped
 
 Axis = int | tuple[int, ...] | None
@@ -227,6 +227,7 @@ _PROD = General(
     vjp=lambda g, x, axis, keepdims: scale(spread(g, x.shape, axis, keepdims), others(x, axis)),
     jvp=lambda dx, x, axis, keepdims: apply(_SUM, scale(dx, others(x, axis)), axis=axis, keepdims=keepdims),
     batch=Axes(("axis",)),
+    series=Equal(lambda x, axis, keepdims: product_by_halves(x, axis, keepdims)),
 )
 # With rows [x, G1, ..., Gm] the derivative of order m of leaving one out, in the directions G1, ..., Gm. It is linear
 # in each G and symmetric, so that its own derivative is of the same kind with one direction more; nothing is divided.
@@ -239,7 +240,38 @@ _LEAVE_ONE_OUT = General(
         [_left_out([*parts, d[..., i]], axis) for i, parts in enumerate(_without_each(rows))]
     ),
     batch=Axes(("axis",)),
+    series=Chosen(lambda rows: OTHERS_BY_SCANS if rows.shape[-1] == 1 else None),
 )
+
+
+def product_by_halves(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """The product along the axes, of one half times the other half."""
+    for a in axis:
+        n = x.shape[a]
+        before = (slice(None),) * a
+        while n > 1:
+            half = n // 2
+            y = x[(*before, slice(half))] * x[(*before, slice(half, 2 * half))]
+            x = y if n % 2 == 0 else concat([y, x[(*before, slice(2 * half, None))]], axis=a)
+            n = x.shape[a]
+    return x if keepdims else reshape(x, tuple([n for i, n in enumerate(x.shape) if i not in axis]))
+
+
+def others_by_scans(rows: Any, axis: tuple[int, ...]) -> Any:
+    """For each element the product of those before it and of those after it."""
+    from .cumulative import products_before
+
+    x = rows[..., 0]
+    shape = x.shape
+    kept = [i for i in range(len(shape)) if i not in axis]
+    flat = reshape(permute_dims(x, (*kept, *axis)), (*[shape[i] for i in kept], -1))
+    last = len(kept)
+    y = products_before(flat, last, False) * products_before(flat, last, True)
+    y = reshape(y, (*[shape[i] for i in kept], *[shape[i] for i in axis]))
+    return permute_dims(y, tuple([int(i) for i in np.argsort((*kept, *axis))]))
+
+
+OTHERS_BY_SCANS = Equal(others_by_scans)
 
 
 def others(x: Any, axis: tuple[int, ...]) -> Any:

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..arrays import special_kernels as kernels
 from ..errors import NoDerivativeError
-from ..primitive import Core, Elementwise, General, apply, scale
+from ..primitive import Chosen, Core, Elementwise, Flow, General, apply, scale
 from .declare import elementwise, finish, is_complex, normalized_axes, operand, shape_of
-from .elementwise import exp, log, log1p, logistic
+from .elementwise import anchored, divide_absorbing, exp, log, log1p, logistic, where
 from .manipulation import reshape
 from .reductions import logsumexp, sum
 
@@ -62,8 +62,22 @@ ndtri = special(
     "ndtri", lambda y: SQRT2 * SQRT_PI * exp(0.5 * y * y), singular=True, doc="Inverse of ndtr: normal quantiles."
 )
 _LOG_NDTR = Elementwise(
-    "log_ndtr", kernels.log_ndtr_derivative, (lambda x, order: log_ndtr_derivative(x, order + 1),), singular=True
+    "log_ndtr",
+    kernels.log_ndtr_derivative,
+    (lambda x, order: log_ndtr_derivative(x, order + 1),),
+    singular=True,
+    series=Chosen(lambda order: HAZARD_FLOW if order == 1 else None),
 )
+
+
+def hazard_flow(dx: Any, x: Any, y: Any) -> Any:
+    """y' = -y (x + y) for the first derivative y of log_ndtr: the kernels of high orders lose digits, except far left,
+    where x + y does."""
+    second = log_ndtr_derivative(x, 2)
+    return dx * where(x < kernels.FAR_LEFT, second, -y * anchored(divide_absorbing(-second, y), x + y))
+
+
+HAZARD_FLOW = Flow(hazard_flow)
 
 
 def normal_density(x: Any) -> Any:
@@ -219,14 +233,6 @@ softplus = special(
 )
 log_expit = special(
     "log_expit", lambda x: logistic(-x), kernel=kernels.log_expit, doc="log(expit(x)), accurate in both tails."
-)
-divide_absorbing = elementwise(
-    "divide_absorbing",
-    lambda b: 1 / b,
-    lambda b, y: -divide_absorbing(y, b),
-    kernel=kernels.divide_absorbing,
-    singular=True,
-    doc="a / b, and 0 where a is 0 whatever b is.",
 )
 xlogy = special(
     "xlogy",

@@ -1,0 +1,121 @@
+"""Taylor mode: all derivatives up to an order along a direction, in one pass of truncated power series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import factorial
+from typing import Any
+
+from ..arrays.dtypes import kind_of
+from ..context import new_level
+from ..nest import flatten, map_leaves
+from ..tensor import Tensor, VirtualTensor, tensor
+from ..virtual.dual import fit_tangent
+from ..virtual.series import Series, as_tensors, lowered
+from .arguments import again, as_output, asarray, check_callable, differentiable, zeros_like
+
+
+@dataclass(frozen=True)
+class TaylorSeries:
+    """f(x + t v) as a polynomial in t: the sum of coefficients[k] t^k, each in the structure of f's value.
+
+    Calling it evaluates the polynomial. `derivatives[k]` is the kth derivative of f along v, k! coefficients[k].
+
+    >>> import gradtape as gt
+    >>> s = gt.taylor(lambda x: x**3, 2.0, 1.0, order=3)
+    >>> [float(c) for c in s.coefficients], [float(d) for d in s.derivatives], float(s(1.0))
+    ([8.0, 12.0, 6.0, 1.0], [8.0, 12.0, 12.0, 6.0], 27.0)
+    """
+
+    coefficients: tuple[Any, ...]
+
+    @property
+    def order(self) -> int:
+        """The highest power of t."""
+        return len(self.coefficients) - 1
+
+    @property
+    def derivatives(self) -> tuple[Any, ...]:
+        """The derivatives of orders 0, 1, ..., each in the structure of f's value."""
+        return tuple([map_leaves(lambda c, k=k: times_factorial(c, k), c) for k, c in enumerate(self.coefficients)])
+
+    def __call__(self, t: Any) -> Any:
+        """The polynomial's value at t, a number or an array that broadcasts with the coefficients."""
+        *lower, value = self.coefficients
+        for c in reversed(lower):
+            value = map_leaves(lambda v, c: v * t + c, value, c)
+        return value
+
+
+def times_factorial(c: Any, k: int) -> Any:
+    """k! c, in steps where k! itself is too large for a floating number."""
+    while k > 170:
+        c, k = c * float(k), k - 1
+    return c * float(factorial(k)) if k > 1 else c
+
+
+def checked_order(order: Any, function: str) -> int:
+    """The order as an int. Raises TypeError for what is none, ValueError unless it is positive."""
+    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+        raise ValueError(f"gradtape.{function}: order must be a positive int, not {order!r}")
+    return order
+
+
+def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorSeries:
+    """The Taylor polynomial of t -> f(x + t direction) at t = 0, with all coefficients up to t^order.
+
+    `x`, `direction`: floating arrays, or nested containers of them, of equal structure and shapes; `order`: a positive
+    int. One forward pass at a cost quadratic in the order. Raises TypeError for an x of integers, ValueError for
+    another order or a direction of another shape.
+
+    >>> import gradtape as gt
+    >>> [float(d) for d in gt.taylor(gt.exp, 0.0, 2.0, order=3).derivatives]
+    [1.0, 2.0, 4.0, 8.0]
+    """
+    check_callable(f, "taylor")
+    order = checked_order(order, "taylor")
+    leaves, structure = flatten(x)
+    directions, _ = flatten(direction)
+    if len(leaves) != len(directions):
+        raise ValueError(
+            f"gradtape.taylor: direction has {len(directions)} arrays, x has {len(leaves)} (a list is a container of "
+            "arrays; for a vector pass a NumPy array or a Tensor)"
+        )
+    points = [differentiable(leaf, "taylor", "x") for leaf in leaves]
+    moving = []
+    for point, v in zip(points, directions, strict=True):
+        v = asarray(v)
+        if v.shape != point.shape:
+            raise ValueError(f"gradtape.taylor: direction has shape {v.shape}, x has {point.shape}")
+        if kind_of(v.dtype) == "c" and kind_of(point.dtype) != "c":
+            raise TypeError("gradtape.taylor: direction is complex and x is real; make x complex, too")
+        moving.append(fit_tangent(v, point))
+    outputs, out_structure = expanded(f, points, moving, structure, order)
+    return TaylorSeries(tuple([out_structure.unflatten([y[k] for y in outputs]) for k in range(order + 1)]))
+
+
+def expanded(
+    f: Callable[..., Any], points: list[Tensor], directions: list[Any], structure: Any, order: int
+) -> tuple[list[list[Any]], Any]:
+    """For each output of f its coefficients, and the structure of the outputs."""
+    with new_level() as level:
+        inputs = [
+            tensor(Series([x, v, *[None] * (order - 1)], None, order, level))
+            for x, v in zip(map(lowered, map(again, points)), map(lowered, directions), strict=True)
+        ]
+        out = f(structure.unflatten(inputs))
+    outputs, out_structure = flatten(out)
+    found = []
+    for y in outputs:
+        y = as_output(y, "taylor")
+        if type(y) is VirtualTensor and y._data.level == level:
+            terms = y._data.terms
+        else:
+            terms = [y, *[None] * order]
+        like = terms[0]
+        found.append([zeros_like(like) if term is None else as_tensors(term) for term in terms])
+    return found, out_structure
+
+
+__all__ = ["TaylorSeries", "taylor"]

@@ -1,0 +1,294 @@
+"""Taylor mode: what taylor() gives, its accuracy, its cost, and that it refuses what it cannot do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+import pytest
+
+import gradtape as gt
+
+X = np.array([0.3, -0.8, 1.2])
+V = np.array([1.0, 0.5, -2.0])
+
+
+# -- the result ----------------------------------------------------------------------------------------------------
+def test_coefficients_derivatives_and_polynomial() -> None:
+    s = gt.taylor(lambda x: x**3 - 2 * x, 2.0, 1.0, order=4)
+    assert [float(c) for c in s.coefficients] == [4.0, 10.0, 6.0, 1.0, 0.0]
+    assert [float(d) for d in s.derivatives] == [4.0, 10.0, 12.0, 6.0, 0.0]
+    assert s.order == 4
+    assert float(s(0.5)) == 2.5**3 - 5
+    np.testing.assert_allclose(s(np.array([0.0, 1.0])).numpy(), [4.0, 21.0])
+
+
+def test_a_direction_scales_the_line() -> None:
+    s = gt.taylor(lambda x: gt.sum(gt.exp(x)), X, V, 5)
+    for k, c in enumerate(s.coefficients):
+        np.testing.assert_allclose(float(c), np.sum(V**k * np.exp(X)) / math.factorial(k), rtol=1e-14)
+    np.testing.assert_allclose(float(s(1e-2)), np.sum(np.exp(X + 1e-2 * V)), rtol=1e-9)
+
+
+def test_containers_in_and_out() -> None:
+    def f(p: Any) -> Any:
+        return {"product": p["a"] * p["b"][0], "sum": (gt.sum(p["b"][1]), 7.0)}
+
+    x = {"a": 2.0, "b": (3.0, np.ones(2))}
+    v = {"a": 1.0, "b": (-1.0, np.array([1.0, 2.0]))}
+    s = gt.taylor(f, x, v, 2)
+    assert [float(c["product"]) for c in s.coefficients] == [6.0, 1.0, -1.0]
+    assert [float(c["sum"][0]) for c in s.coefficients] == [2.0, 3.0, 0.0]
+    assert [float(c["sum"][1]) for c in s.coefficients] == [7.0, 0.0, 0.0]
+    assert float(s(1.0)["product"]) == 6.0
+
+
+def test_dtypes_and_complex_arguments() -> None:
+    s = gt.taylor(lambda x: gt.tanh(x) / x, np.float32(0.5), np.float32(1.0), 6)
+    assert {c.dtype for c in s.coefficients} == {np.dtype(np.float32)}
+    z = 0.3 + 0.4j
+    s = gt.taylor(lambda x: gt.exp(1j * x) * gt.log(x), z, 1.0, 4)
+    with mp.workdps(40):
+        want = mp.taylor(lambda x: mp.exp(1j * x) * mp.log(x), mp.mpmathify(z), 4)
+    np.testing.assert_allclose([complex(c.item()) for c in s.coefficients], [complex(w) for w in want], rtol=1e-12)
+    real = gt.taylor(lambda x: gt.real(gt.exp(1j * x)), 0.5, 1.0, 3)
+    np.testing.assert_allclose([float(d) for d in real.derivatives], [np.cos(0.5 + k * np.pi / 2) for k in range(4)])
+
+
+def test_several_directions_at_once() -> None:
+    """vmap over the direction: what does not depend on it is computed once."""
+    calls = []
+
+    def f(x: Any) -> Any:
+        calls.append(1)
+        return gt.sum(gt.sin(x) * x[::-1])
+
+    third = gt.vmap(lambda v: gt.taylor(f, X, v, 3).derivatives[3])(np.eye(3))
+    assert len(calls) == 1
+    want = [float(gt.taylor(f, X, e, 3).derivatives[3]) for e in np.eye(3)]
+    np.testing.assert_allclose(third.numpy(), want, rtol=1e-13)
+    rows = gt.vmap(lambda x: gt.taylor(f, x, V, 2).coefficients)(np.stack([X, 2 * X]))
+    np.testing.assert_allclose(rows[2].numpy()[1], float(gt.taylor(f, 2 * X, V, 2).coefficients[2]), rtol=1e-13)
+
+
+def test_a_result_goes_through_vmap() -> None:
+    s = gt.vmap(lambda x: gt.taylor(gt.sin, x, 1.0, 3))(X)
+    np.testing.assert_allclose(s.derivatives[3].numpy(), -np.cos(X), rtol=1e-14)
+
+
+def test_gradient_of_a_fourth_derivative_in_weights() -> None:
+    """A tape outside follows the coefficients: d/dw of the 4th derivative of sin(w x) is 4 w^3 sin(w x) + w^4 x cos."""
+    w = gt.Variable(1.3)
+    x = 0.4
+    with gt.GradientTape() as tape:
+        fourth = gt.taylor(lambda t: gt.sin(w * t), x, 1.0, 4).derivatives[4]
+    want = 4 * 1.3**3 * np.sin(1.3 * x) + 1.3**4 * x * np.cos(1.3 * x)
+    np.testing.assert_allclose(float(tape.gradient(fourth, w)), want, rtol=1e-13)
+    g = gt.grad(lambda w: gt.derivative(lambda t: gt.sin(w * t), 4)(x))(1.3)
+    np.testing.assert_allclose(float(g), want, rtol=1e-13)
+    h = gt.derivative(lambda w: gt.derivative(lambda t: gt.sin(w * t), 4)(x), 1)(1.3)
+    np.testing.assert_allclose(float(h), want, rtol=1e-13)
+
+
+def test_taylor_of_a_gradient() -> None:
+    s = gt.taylor(gt.grad(lambda x: gt.sum(x**4)), X, V, 3)
+    np.testing.assert_allclose(s.derivatives[2].numpy(), 24 * X * V**2, rtol=1e-13)
+
+    def with_tape(x: Any) -> Any:
+        with gt.GradientTape() as tape:
+            tape.watch(x)
+            y = gt.sum(gt.exp(x))
+        return tape.gradient(y, x)
+
+    np.testing.assert_allclose(gt.taylor(with_tape, X, V, 4).derivatives[4].numpy(), V**4 * np.exp(X), rtol=1e-13)
+
+
+def test_custom_rules_are_not_bypassed() -> None:
+    """A rule that is wrong on purpose shows in every coefficient: it says f' = 2 x where f = x."""
+    for f in (
+        gt.custom(lambda x: x * 1.0, vjp=lambda g, y, x: g * 2 * x),
+        gt.custom(lambda x: x * 1.0, jvp=lambda tangents, y, x: tangents[0] * 2 * x),
+        gt.custom_gradient(lambda x: (x * 1.0, lambda g: g * 2 * x)),
+    ):
+        s = gt.taylor(lambda x, f=f: f(x) * 1.0, 3.0, 1.0, 3)
+        assert [float(c) for c in s.coefficients] == [3.0, 6.0, 1.0, 0.0]
+        inner = gt.taylor(lambda x, f=f: f(gt.sin(x)), 0.3, 1.0, 3)  # f' = 2 sin x cos x
+        want = [np.sin(0.3), np.sin(0.6), 2 * np.cos(0.6), -4 * np.sin(0.6)]
+        np.testing.assert_allclose([float(d) for d in inner.derivatives], want, rtol=1e-13)
+
+
+def test_values_decide_control_flow() -> None:
+    f = lambda x: gt.sin(x) if x > 0 else gt.cos(x)
+    assert float(gt.taylor(f, -0.5, 1.0, 1).derivatives[1]) == np.sin(0.5)
+    with pytest.warns(UserWarning, match="constant"):
+        s = gt.taylor(lambda x: x * float(x), 3.0, 1.0, 2)
+    assert [float(c) for c in s.coefficients] == [9.0, 3.0, 0.0]
+
+
+def test_long_programs_do_not_recurse() -> None:
+    def f(x: Any) -> Any:
+        for _ in range(3000):
+            x = x * 1.0001 + 1e-5
+        return x
+
+    s = gt.taylor(f, 0.5, 1.0, 2)
+    np.testing.assert_allclose(float(s.coefficients[1]), 1.0001**3000, rtol=1e-9)
+
+
+def test_an_error_inside_leaves_everything_as_before() -> None:
+    with pytest.raises(ZeroDivisionError):
+        gt.taylor(lambda x: gt.sin(x) / 0 if 1 // 0 else x, 1.0, 1.0, 2)
+    from gradtape.context import LEVEL, OPEN, active
+
+    assert (LEVEL.get(), OPEN.get(), active()) == (0, frozenset(), ())
+
+
+def test_derivative_is_elementwise_and_keeps_to_gradients_elsewhere() -> None:
+    np.testing.assert_allclose(gt.derivative(gt.sin, 3)(X).numpy(), -np.cos(X), rtol=1e-14)
+    np.testing.assert_allclose(gt.derivative(lambda x: gt.sum(x**3), 2)(X).numpy(), 6 * X, rtol=1e-14)
+    np.testing.assert_allclose(gt.derivative(lambda x: gt.exp(2j * x), 2)(0.5j).item(), -4 * np.exp(-1.0), rtol=1e-14)
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("order", [0, -1, 1.5, True, "2", None])
+def test_an_order_that_is_none_is_refused(order: Any) -> None:
+    with pytest.raises(ValueError, match=r"gradtape\.taylor: order must be a positive int"):
+        gt.taylor(gt.sin, 1.0, 1.0, order)
+    with pytest.raises(ValueError, match=r"gradtape\.derivative: order must be a positive int"):
+        gt.derivative(gt.sin, order)
+
+
+def test_other_bad_input() -> None:
+    with pytest.raises(ValueError, match=r"direction has shape \(2,\), x has \(3,\)"):
+        gt.taylor(gt.sin, X, V[:2], 2)
+    with pytest.raises(ValueError, match="direction has 1 arrays, x has 2"):
+        gt.taylor(lambda p: p[0], (X, X), (V,), 2)
+    with pytest.raises(TypeError, match=r"x has dtype int64, and only floating numbers have derivatives"):
+        gt.taylor(gt.sin, 3, 1.0, 2)
+    with pytest.raises(TypeError, match="direction is complex and x is real"):
+        gt.taylor(gt.sin, 3.0, 1j, 2)
+    with pytest.raises(TypeError, match="f must be a function"):
+        gt.taylor(3.0, 3.0, 1.0, 2)
+    with pytest.raises(TypeError, match="no array"):
+        gt.taylor(lambda x: "text", 3.0, 1.0, 2)
+
+
+# -- accuracy ------------------------------------------------------------------------------------------------------
+S = gt.special
+
+
+class Scalar(NamedTuple):
+    """A function by gradtape and by mpmath, and a point at which its coefficients are well conditioned."""
+
+    name: str
+    f: Callable[[Any], Any]
+    reference: Callable[[Any], Any]
+    point: float
+    derivative: Callable[[int, Any], Any] | None = None  # of order k > 0, where mpmath knows it
+
+
+SCALARS = [
+    Scalar("composition", lambda x: gt.exp(gt.sin(x)) * gt.tanh(x), lambda x: mp.exp(mp.sin(x)) * mp.tanh(x), 0.7),
+    Scalar("pole", lambda x: 1 / (1 - x), lambda x: 1 / (1 - x), 0.5),
+    Scalar("two poles", lambda x: (x + 3) / (x * x - 2), lambda x: (x + 3) / (x * x - 2), 0.4),
+    Scalar("branch point", lambda x: gt.log(1 + x * x) * gt.sqrt(x), lambda x: mp.log(1 + x * x) * mp.sqrt(x), 1.1),
+    Scalar("near a branch point", lambda x: gt.sqrt(x), mp.sqrt, 1e-3),
+    Scalar("logarithm", lambda x: gt.log(gt.log(x)), lambda x: mp.log(mp.log(x)), 3.0),
+    Scalar("log1p", gt.log1p, mp.log1p, 0.2),
+    Scalar("expm1", gt.expm1, mp.expm1, 1e-5),
+    Scalar("arctangent", lambda x: gt.atan(x * x), lambda x: mp.atan(x * x), 0.4),
+    Scalar("arcsine", gt.asin, mp.asin, 0.3),
+    Scalar(
+        "area functions",
+        lambda x: gt.asinh(x) + gt.acosh(x + 2) * gt.atanh(x),
+        lambda x: mp.asinh(x) + mp.acosh(x + 2) * mp.atanh(x),
+        0.3,
+    ),
+    Scalar("tangent", gt.tan, mp.tan, 1.0),
+    Scalar("hyperbolic quotient", lambda x: gt.sinh(x) / gt.cosh(2 * x), lambda x: mp.sinh(x) / mp.cosh(2 * x), 0.3),
+    Scalar("tail of tanh", gt.tanh, mp.tanh, 5.0),
+    Scalar("tail of a sigmoid", S.expit, lambda x: 1 / (1 + mp.exp(-x)), 20.0),
+    Scalar("softplus", S.softplus, lambda x: mp.log1p(mp.exp(x)), -3.0),
+    Scalar("real power", lambda x: x**2.5, lambda x: x ** mp.mpf(2.5), 1.3),
+    Scalar("negative power", lambda x: x**-1.5, lambda x: x ** mp.mpf(-1.5), 0.3),
+    Scalar("integer power", lambda x: (1 + x) ** 25, lambda x: (1 + x) ** 25, 0.25),
+    Scalar("x to the x", lambda x: x**x, lambda x: x**x, 1.3),
+    Scalar("power of two", gt.exp2, lambda x: mp.mpf(2) ** x, 0.3),
+    Scalar("cube root", gt.cbrt, mp.cbrt, 2.0),
+    Scalar("distance", lambda x: gt.hypot(x, 1.0), lambda x: mp.hypot(x, 1), 0.3),
+    Scalar(
+        "log of a sum",
+        lambda x: gt.logaddexp(x, 1 - x * x),
+        lambda x: mp.log(mp.exp(x) + mp.exp(1 - x * x)),
+        0.3,
+    ),
+    Scalar("erf", lambda x: S.erf(x) * gt.cos(3 * x), lambda x: mp.erf(x) * mp.cos(3 * x), 0.3),
+    Scalar("tail of erfc", S.erfc, mp.erfc, 5.0),
+    Scalar("gammaln", S.gammaln, mp.loggamma, 2.5, lambda k, x: mp.psi(k - 1, x)),
+    Scalar("gamma", S.gamma, mp.gamma, 2.5),
+    Scalar("digamma", S.digamma, mp.digamma, 0.7, mp.psi),
+    Scalar("Bessel", S.i0, lambda x: mp.besseli(0, x), 1.2),
+    Scalar("cardinal sine", gt.sinc, lambda x: mp.sinc(mp.pi * x), 0.3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("s", SCALARS, ids=lambda s: s.name)
+def test_twenty_orders_against_mpmath(s: Scalar) -> None:
+    with mp.workdps(60):
+        x = mp.mpf(s.point)
+        if s.derivative is None:
+            want = mp.taylor(s.reference, x, 20)
+        else:
+            want = [s.reference(x), *[s.derivative(k, x) / mp.factorial(k) for k in range(1, 21)]]
+        got = [mp.mpf(float(c)) for c in gt.taylor(s.f, s.point, 1.0, 20).coefficients]
+        errors = [float(abs(c - w) / abs(w)) if w else float(abs(c)) for c, w in zip(got, want, strict=True)]
+    assert max(errors) < 1e-10, errors
+
+
+def test_the_twentieth_derivative_of_a_pole() -> None:
+    """Which nobody finishes by nesting."""
+    assert float(gt.derivative(lambda x: 1 / (1 - x), 20)(0.5)) == math.factorial(20) * 2.0**21
+
+
+def test_integer_powers_at_zero() -> None:
+    assert [float(d) for d in gt.taylor(lambda x: x**3, 0.0, 1.0, 4).derivatives] == [0, 0, 0, 6, 0]
+    square = gt.taylor(lambda x: gt.power(x, gt.constant(2.0)), 0.0, 1.0, 3)
+    assert [float(d) for d in square.derivatives] == [0, 0, 2, 0]
+    half = [float(d) for d in gt.taylor(lambda x: x**2.5, 0.0, 1.0, 3).derivatives]
+    assert half == [0.0, 0.0, 0.0, np.inf]
+
+
+def test_what_is_not_selected_is_harmless() -> None:
+    f = lambda x: gt.where(x > 0, gt.sqrt(x), x**2) + gt.minimum(1 / x, 5.0)
+    with np.errstate(all="ignore"):
+        s = gt.taylor(f, np.array([-2.0, 0.0]), np.ones(2), 4)
+    np.testing.assert_array_equal(s.derivatives[2].numpy(), [2.0 - 0.25, 2.0])
+
+
+# -- cost ----------------------------------------------------------------------------------------------------------
+def seconds(f: Callable[[], Any], repeats: int = 5) -> float:
+    """The least time of a few."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        f()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_cost_grows_at_most_quadratically_with_the_order() -> None:
+    f = lambda x: gt.exp(gt.sin(x)) * gt.tanh(x) + gt.sqrt(x) * gt.log(x) / x**2.5
+    low, high = [seconds(lambda k=k: gt.taylor(f, 0.7, 1.0, k)) for k in (16, 128)]
+    assert high < 64 * low
+
+
+def test_cost_of_matrix_functions_is_polynomial() -> None:
+    a = np.diag([1.0, 2.0, 4.0]) + 0.1
+    b = np.ones((3, 3)) + np.eye(3)
+    f = lambda x: gt.sum(gt.linalg.inv(x) @ gt.linalg.cholesky(x)) + gt.sum(gt.linalg.eigh(x)[0] ** 2)
+    low, high = [seconds(lambda k=k: gt.taylor(f, a, b, k), 2) for k in (4, 16)]
+    assert high < 4**3 * low
