@@ -78,6 +78,14 @@ def absorb(xp: Any, g: Any, y: Any) -> Any:
     return xp.where((g == 0) | (xp.isinf(g) & xp.isnan(y)), 0, y)
 
 
+def divide_absorbing(xp: Any, a: Any, b: Any) -> Any:
+    """a / b, 0 where a is 0 whatever b is."""
+    y = a / b
+    if is_number(a):
+        return y if a != 0 else xp.zeros_like(y)
+    return xp.where((a == 0) & xp.isnan(y), 0, y)
+
+
 def nan_to_num(xp: Any, x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
     """x with numbers in place of NaN and the infinities."""
     if not is_floating(x.dtype):
@@ -266,9 +274,9 @@ def matrix_transpose(xp: Any, x: Any) -> Any:
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, exp2, fabs, fmax, fmin, fmod, heaviside,
-        imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg, rint, scale,
-        scale_either, sech_squared, select, share, sinc, stack, where,
+        angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, divide_absorbing, exp2, fabs, fmax, fmin, fmod,
+        heaviside, imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg, rint,
+        scale, scale_either, sech_squared, select, share, sinc, stack, where,
     )
 } | {
     "astype_exact": astype, "complex": complex_of, "round": rounded,

@@ -129,7 +129,7 @@ power = elementwise(
     doc="Power a ** b.",
 )  # fmt: skip
 anchored = elementwise(  # for a term of a sum, say 1 - y, whose value has a formula without cancellation
-    "anchored", None, 1, kernel=lambda a, b: a, doc="The value of a, with the derivatives of b, which is equal to it."
+    "anchored", None, 1, kernel=kernels.first, doc="The value of a, with the derivatives of b, which is equal to it."
 )
 remainder = elementwise(
     "remainder", 1, lambda a, b: -floor_divide(a, b), kernel=operator.mod, doc="a - b floor(a / b)."

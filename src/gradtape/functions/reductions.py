@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..primitive import Axes, Chosen, Equal, General, Linear, Primitive, Zero, apply, apply_linear, scale
-from ..tensor import Tensor
+from ..tensor import Tensor, underlying
 from .declare import is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
 from .manipulation import astype, broadcast_to, concat, permute_dims, reshape
@@ -240,7 +240,7 @@ _LEAVE_ONE_OUT = General(
         [_left_out([*parts, d[..., i]], axis) for i, parts in enumerate(_without_each(rows))]
     ),
     batch=Axes(("axis",)),
-    series=Chosen(lambda rows: OTHERS_BY_SCANS if rows.shape[-1] == 1 else None),
+    series=Chosen(lambda rows: OTHERS_BY_SCANS if rows.shape[-1] == 1 and in_range(rows) else None),
 )
 
 
@@ -255,6 +255,17 @@ def product_by_halves(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
             x = y if n % 2 == 0 else concat([y, x[(*before, slice(2 * half, None))]], axis=a)
             n = x.shape[a]
     return x if keepdims else reshape(x, tuple([n for i, n in enumerate(x.shape) if i not in axis]))
+
+
+def in_range(rows: Any) -> bool:
+    """Whether no product of some of the elements leaves the range of numbers."""
+    x = underlying(rows)
+    if x is None:
+        return False
+    with np.errstate(all="ignore"):
+        size = np.abs(np.log(np.abs(x)))
+        limit = 0.9 * np.log(np.finfo(x.dtype).max)
+    return bool(np.sum(np.where(np.isfinite(size), size, 0)) < limit)
 
 
 def others_by_scans(rows: Any, axis: tuple[int, ...]) -> Any:
