@@ -275,8 +275,8 @@ KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
         angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, divide_absorbing, exp2, fabs, fmax, fmin, fmod,
-        heaviside, imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg, rint,
-        scale, scale_either, sech_squared, select, share, sinc, stack, where,
+        heaviside, imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg,
+        rint, scale, scale_either, sech_squared, select, share, sinc, stack, where,
     )
 } | {
     "astype_exact": astype, "complex": complex_of, "round": rounded,
