@@ -14,6 +14,7 @@ gradtape.tf, TensorFlow's names (imported on demand).
 from importlib import import_module as _import_module
 from typing import Any as _Any
 
+from . import fft as fft
 from . import linalg as linalg
 from . import nn as nn
 from . import special as special
@@ -36,12 +37,15 @@ from .forward import ForwardAccumulator
 from .functions import install as _install
 from .functions.creation import *
 from .functions.cumulative import *
+from .functions.datatypes import *
+from .functions.datatypes import bool_ as bool
 from .functions.elementwise import *
 from .functions.indexing import *
 from .functions.manipulation import *
 from .functions.products import *
 from .functions.rearranging import *
 from .functions.reductions import *
+from .functions.sets import *
 from .functions.sorting import *
 from .interop.numpy_protocols import install as _install_protocols
 from .tape import GradientTape, UnconnectedGradients

@@ -40,6 +40,7 @@ spd, hermitian, stack_spd = positive(real(3, 3)), positive(complex_(2, 2)), posi
 spectrum = np.linalg.qr(real(3, 3))[0] * np.array([1.0, 2.0, 3.5]) @ np.eye(3)
 symmetric = spectrum @ np.linalg.qr(spectrum)[0].T
 symmetric = 0.5 * (symmetric + symmetric.T)
+general = real(3, 3)
 empty = np.zeros((0, 0))
 
 # -- systems of equations
@@ -102,6 +103,13 @@ sample("eigh", lambda x: (lambda w, v: (v * gt.sin(w)) @ gt.conj(v.mT))(*la.eigh
 sample("eigh", la.eigvalsh, symmetric, numpy=np.linalg.eigvalsh, label="eigvalsh", tolerance=10)
 sample("eigh", lambda x: gt.sum(la.eigvalsh(x) ** 3), 2 * np.eye(3), label="repeated", order=1)
 sample("eigh", la.eigh, empty, smooth=False)
+sample("eig", lambda x: la.eig(x).eigenvalues, general, numpy=lambda x: np.linalg.eigvals(x).astype(complex), order=2,
+       label="values", tolerance=10)  # fmt: skip
+sample("eig", lambda x: gt.abs(la.eig(x).eigenvectors), general, order=2, label="moduli of vectors", tolerance=100)
+sample("eig", lambda x: (lambda w, v: v @ (gt.exp(w)[:, None] * la.inv(v)))(*la.eig(x)), general, order=2,
+       label="a function of a matrix", tolerance=100)  # fmt: skip
+sample("eig", la.eigvals, general + 1j * general[::-1], order=2, label="complex", tolerance=100)
+sample("eig", la.eigvals, np.stack([general, general.T]), order=1, label="stack", tolerance=10)
 sample("eigvalsh", lambda x: apply(REGISTRY["eigvalsh"], x), symmetric, numpy=np.linalg.eigvalsh, tolerance=10)
 for m, n in ((3, 3), (4, 2), (2, 4)):
     x = of_values(np.array([1.0, 2.0, 3.5])[: min(m, n)], m, n)

@@ -114,6 +114,12 @@ def cholesky(x: Any) -> Any:
     return np.linalg.cholesky(hermitian(x))
 
 
+def eig(x: Any) -> tuple[Any, Any]:
+    """numpy.linalg.eig, complex whatever the values are."""
+    w, v = np.linalg.eig(x)
+    return w.astype(x.dtype, copy=False), v.astype(x.dtype, copy=False)
+
+
 def eigh(x: Any, values_of: str) -> tuple[Any, Any]:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian part of x.
 

@@ -349,3 +349,42 @@ def sinc(x: Any, order: int) -> Any:
 def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
     """numpy.nan_to_num, leaving its argument alone."""
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)[()]
+
+
+# -- special values of the array API standard that NumPy has otherwise ---------------------------------------------
+def floor_divide(a: Any, b: Any) -> Any:
+    """floor(a / b), which is infinite for an infinite a, and -0 for -1 divided by infinity."""
+    y = a // b
+    if getattr(y, "dtype", BOOL).kind == "f" and (np.isinf(a).any() or np.isinf(b).any()):
+        with np.errstate(all="ignore"):
+            quotient = np.floor(np.divide(a, b))
+        y = np.where(np.isinf(a) | np.isinf(b), quotient, y).astype(y.dtype)[()]
+    return y
+
+
+BOOL = np.dtype(bool)
+
+
+def tanh(x: Any) -> Any:
+    """numpy.tanh; of x + iy with infinite x, the imaginary part is 0 with the sign of y."""
+    y = np.tanh(x)
+    if y.dtype.kind == "c" and np.isinf(np.real(x)).any():
+        at = np.isinf(np.real(x)) & np.isfinite(np.imag(x))
+        y = np.where(at, complex_of(np.real(y), np.copysign(0, np.imag(x))), y).astype(y.dtype)[()]
+    return y
+
+
+def expm1(x: Any) -> Any:
+    """numpy.expm1; of x + iy its real part stays what it is at y = 0, and -1 at x = -inf whatever y is."""
+    y = np.expm1(x)
+    if y.dtype.kind == "c":
+        a, b = np.real(x), np.imag(x)
+        odd = (b == 0) | np.isinf(a) | ~np.isfinite(b)
+        if odd.any():
+            with np.errstate(all="ignore"):
+                grown = np.exp(a)
+                re = np.where(b == 0, np.expm1(a), np.where(a < 0, -1, np.where(np.isfinite(b), grown * np.cos(b), a)))
+                im = np.where(b == 0, b, np.where(a < 0, 0 * np.where(np.isfinite(b), np.sin(b), 1), grown * np.sin(b)))
+            finite = np.isfinite(a) & ~np.isfinite(b)  # of these NumPy has the values
+            y = np.where(odd & ~finite, complex_of(re, im), y).astype(y.dtype)[()]
+    return y

@@ -9,8 +9,9 @@ import numpy as np
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
 from ..primitive import Axes, General, Linear, Solves, apply, scale
-from .declare import normalized_axes, operand, shape_of
-from .manipulation import astype, concat, reshape
+from .declare import dtype_of, normalized_axes, operand, shape_of
+from .elementwise import not_equal
+from .manipulation import FULL, astype, broadcast_to, concat, reshape
 from .reductions import batched_alike
 from .static import full, static
 from .untaped import untaped
@@ -174,4 +175,32 @@ def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     return apply(_CUMULATIVE_PROD, x, axis=axis)
 
 
-__all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum"]
+def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
+    """The n-th differences of neighbours along the axis, of x with what `prepend` and `append` put at its ends.
+
+    Raises ValueError for a negative n, TypeError for what is no array.
+
+    >>> import gradtape as gt
+    >>> gt.diff(gt.asarray([1.0, 4.0, 9.0])).tolist()
+    [3.0, 5.0]
+    """
+    x = operand(x, "diff", "x")
+    if n < 0:
+        raise ValueError(f"gradtape.diff: n must not be negative, and is {n}")
+    (axis,) = normalized_axes(axis, len(shape_of(x)), "diff")
+    ends = [None if e is None else _end(operand(e, "diff", "an end"), shape_of(x), axis) for e in (prepend, append)]
+    parts = [part for part in (ends[0], x, ends[1]) if part is not None]
+    y = concat(parts, axis=axis) if len(parts) > 1 else x
+    before = (FULL,) * axis
+    for _ in range(n):
+        a, b = y[(*before, slice(1, None))], y[(*before, slice(None, -1))]
+        y = not_equal(a, b) if dtype_of(y).kind == "b" else a - b
+    return y
+
+
+def _end(x: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """A number as one more element at each place of the axis."""
+    return x if shape_of(x) else broadcast_to(x, (*shape[:axis], 1, *shape[axis + 1 :]))
+
+
+__all__ = ["cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff"]

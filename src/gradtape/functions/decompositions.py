@@ -16,9 +16,9 @@ from ..arrays.dtypes import numpy_dtype
 from ..errors import NoDerivativeError
 from ..primitive import Core, Elementwise, General, Solves, Zero, apply, scale_either
 from ..tensor import Tensor, is_observed
-from .declare import is_complex, route, shape_of
-from .elementwise import real, where
-from .manipulation import concat
+from .declare import is_complex, result_type, route, shape_of
+from .elementwise import conj, real, where
+from .manipulation import astype, concat
 from .matrices import (
     adjoint,
     conjugate,
@@ -31,11 +31,19 @@ from .matrices import (
     solve_matrices,
 )
 from .products import column, matmul, row
+from .reductions import sum
 from .static import static
 
 
 class EighResult(NamedTuple):
     """Eigenvalues, ascending, and eigenvectors, one in each column."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues in no particular order, and eigenvectors of length 1, one in each column."""
 
     eigenvalues: Any
     eigenvectors: Any
@@ -222,6 +230,46 @@ _EIGH = General(
     outputs=2,
 )
 _EIGVALSH = Zero("eigvalsh", kernels.eigvalsh, ("x",), Core((2,)))
+
+
+def _eig_jvp(dx: Any, w: Any, v: Any) -> Any:
+    """dw = diag(P), dV = V (P / gaps) with P = V^-1 dX V, along V so that lengths stay 1 and phases as they are.
+
+    Where eigenvalues coincide the quotient is infinite or undefined, and so is what depends on those vectors.
+    """
+    p = solve_matrices(v, dx @ v)
+    eye = static(np.eye(w.shape[-1], dtype=numpy_dtype(w.dtype)), w)
+    dv = v @ (_off_diagonal(p) / (row(w) - column(w) + eye))
+    return get_diagonal(p), dv - v * row(sum(conj(v) * dv, axis=-2))
+
+
+_EIG = General("eig", kernels.eig, jvp=lambda dx, y: _eig_jvp(dx, *y), batch=Core((2,)), outputs=2)
+
+
+def eig(x: Any, /) -> EigResult:
+    """Eigenvalues and eigenvectors (columns of length 1) of a square matrix, complex: (eigenvalues, eigenvectors).
+
+    Derivatives (Giles 2008) keep the vectors' phases, on which nothing differentiated should depend. Where
+    eigenvalues coincide, those of vectors are NaN or infinite. Raises LinAlgError if the iteration fails.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.eig(gt.asarray([[2.0, 0.0], [1.0, 3.0]])).eigenvalues.real.tolist()
+    [3.0, 2.0]
+    """
+    x = matrices(x, "eig")
+    if not is_complex(x):
+        x = astype(x, result_type(x, np.dtype(np.complex64)))
+    return EigResult(*apply(_EIG, x))
+
+
+def eigvals(x: Any, /) -> Any:
+    """The eigenvalues of a square matrix, complex, in no particular order; see eig.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.eigvals(gt.asarray([[0.0, 1.0], [-1.0, 0.0]])).imag.tolist()
+    [1.0, -1.0]
+    """
+    return eig(x).eigenvalues
 
 
 def eigh(x: Any, /) -> EighResult:

@@ -137,6 +137,7 @@ remainder = elementwise(
 fmod = elementwise(  # rounding a / b may reach the next integer, which the remainder did not
     "fmod", 1, lambda a, b, y: rint((y - a) / b), doc="a - b trunc(a / b): the remainder has the sign of a."
 )
+pow = power
 square = elementwise("square", lambda x: 2 * x, series=Equal(lambda x: x * x), doc="Square of x.")
 sqrt = elementwise(
     "sqrt", lambda y: 0.5 / y, singular=True, series=Flow(lambda dx, y: divide_absorbing(0.5 * dx, y)),
@@ -169,7 +170,7 @@ copysign = elementwise(
 
 # -- exponentials and logarithms -------------------------------------------------------------------------------
 exp = elementwise("exp", lambda y: y, singular=True, doc="e to the x.")
-expm1 = elementwise("expm1", lambda x: exp(x), singular=True, doc="exp(x) - 1, accurate near 0.")
+expm1 = elementwise("expm1", lambda x: exp(x), singular=True, kernel=kernels.expm1, doc="exp(x) - 1, accurate near 0.")
 log = elementwise(
     "log", lambda x: 1 / x, singular=True, series=Flow(lambda dx, x: divide_absorbing(dx, x)),
     doc="Natural logarithm of x.",
@@ -496,7 +497,7 @@ floor = piecewise_constant("floor", doc="Largest integer not above x.")
 ceil = piecewise_constant("ceil", doc="Smallest integer not below x.")
 trunc = piecewise_constant("trunc", doc="x rounded towards 0.")
 rint = piecewise_constant("rint", doc="x rounded to the nearest even integer.")
-floor_divide = piecewise_constant("floor_divide", 2, operator.floordiv, doc="floor(a / b).")
+floor_divide = piecewise_constant("floor_divide", 2, kernels.floor_divide, doc="floor(a / b).")
 signbit = piecewise_constant("signbit", doc="Whether the sign bit of x is set.")
 isfinite = piecewise_constant("isfinite", doc="Whether x is finite.")
 isinf = piecewise_constant("isinf", doc="Whether x is infinite.")
@@ -547,7 +548,7 @@ __all__ = [
     "expm1", "fabs", "float_power", "floor", "floor_divide", "fmax", "fmin", "fmod", "greater", "greater_equal",
     "heaviside", "hypot", "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log10", "log1p",
     "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
-    "minimum", "multiply", "nan_to_num", "negative", "nextafter", "not_equal", "positive", "power", "rad2deg",
+    "minimum", "multiply", "nan_to_num", "negative", "nextafter", "not_equal", "positive", "pow", "power", "rad2deg",
     "radians", "real", "reciprocal", "remainder", "rint", "round", "sign", "signbit", "sin", "sinc", "sinh", "sqrt",
     "square", "stop_gradient", "subtract", "tan", "tanh", "trunc", "where",
 ]  # fmt: skip

@@ -89,7 +89,7 @@ def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
 
 
 @untaped("x.astype(dtype)")
-def astype(x: Any, dtype: Any, /, *, copy: bool = True) -> Any:
+def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
     """x with its elements converted; to integers and booleans nothing flows back."""
     x = operand(x, "astype", "x")
     dtype = as_dtype(dtype, x)

@@ -200,6 +200,26 @@ def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
     return self
 
 
+def _dlpack(
+    self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+) -> Any:
+    """The value for another library, as numpy.ndarray.__dlpack__; LostGradientError while it is differentiated.
+
+    A consumer that cannot be told to leave the memory alone gets a copy, unless it asks for none.
+    """
+    array = self.__array__()
+    if copy is False:
+        array = self.data
+    elif copy is None and (max_version is None or max_version[0] < 1) and not array.flags.writeable:
+        array = array.copy()
+    return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+
+def _dlpack_device(self: Tensor) -> Any:
+    """DLPack's name of the device."""
+    return self.data.__dlpack_device__()
+
+
 def _namespace(self: Tensor, api_version: str | None = None) -> Any:
     """The gradtape module, which follows the array API standard. Raises ValueError for an unknown version of it."""
     if api_version is not None and api_version not in VERSIONS:
@@ -229,7 +249,7 @@ def install() -> None:
         "diagonal": _diagonal, "dot": _dot, "fill": _fill, "flatten": _flatten, "nonzero": _nonzero, "ravel": _flatten,
         "reshape": _reshape, "searchsorted": _searchsorted, "sort": _sort, "swapaxes": _swapaxes, "trace": _trace,
         "to_device": _to_device, "transpose": _transpose, "__array_namespace__": _namespace,
-        "__contains__": _contains, "__iter__": _iter,
+        "__dlpack__": _dlpack, "__dlpack_device__": _dlpack_device, "__contains__": _contains, "__iter__": _iter,
     }.items():  # fmt: skip
         setattr(Tensor, name, method)
     attributes = {"T": _reversed_axes, "mT": _matrix_transpose, "real": real, "imag": imag}

@@ -31,21 +31,8 @@ def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
 # -- differences and integrals --------------------------------------------------------------------------------------
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append: Any = np._NoValue) -> Any:
     """numpy.diff."""
-    a = gt.asarray(a)
-
-    def end(x: Any) -> list[Any]:
-        if x is np._NoValue:
-            return []
-        x, shape = gt.asarray(x), list(a.shape)
-        shape[axis] = 1
-        return [x if x.ndim else gt.broadcast_to(x, tuple(shape))]
-
-    parts = [*end(prepend), a, *end(append)]
-    y = gt.concat(parts, axis=axis) if len(parts) > 1 else a
-    for _ in range(n):
-        upper, lower = cut(y, axis, slice(1, None), slice(None, -1))
-        y = upper != lower if y.dtype == bool else upper - lower
-    return y
+    ends = {name: None if x is np._NoValue else x for name, x in (("prepend", prepend), ("append", append))}
+    return gt.diff(a, axis=axis, n=n, **ends)
 
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:

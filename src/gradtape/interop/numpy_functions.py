@@ -59,6 +59,23 @@ rules(np, {name: converting(name) for name in ("atleast_1d", "atleast_2d", "atle
 rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split()})
 
 
+def transform(name: str, several: bool) -> Rule:
+    """The rule of a Fourier transform: what the standard takes by keyword only, NumPy takes in order."""
+    function = getattr(gt.fft, name)
+    if several:
+        return lambda a, s=None, axes=None, norm=None, out=None: function(a, s=s, axes=axes, norm=norm)
+    return lambda a, n=None, axis=-1, norm=None, out=None: function(a, n=n, axis=axis, norm=norm)
+
+
+rules(np.fft, {name: transform(name, several=False) for name in ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]})
+rules(np.fft, {name: transform(name, several=True) for name in ["fftn", "ifftn", "rfftn", "irfftn"]})
+rules(np.fft, {name: getattr(gt.fft, name) for name in ["fft2", "ifft2", "rfft2", "irfft2"]})
+rules(np.fft, {
+    "fftshift": lambda x, axes=None: gt.fft.fftshift(x, axes=axes),
+    "ifftshift": lambda x, axes=None: gt.fft.ifftshift(x, axes=axes),
+})  # fmt: skip
+
+
 # -- reductions ----------------------------------------------------------------------------------------------------
 #: What masked elements count as, and how `initial` comes in.
 NEUTRAL: dict[str, tuple[Any, str]] = {
