@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..arrays.dtypes import kind_of, numpy_dtype
+from .declare import result_type as meeting
 
 bool_ = np.dtype(np.bool_)
 int8, int16, int32, int64 = (np.dtype(f"int{n}") for n in (8, 16, 32, 64))
@@ -46,7 +47,7 @@ class IntegerInfo(NamedTuple):
 
 def _dtype_of(x: Any) -> Any:
     """The dtype that is given, or that of the array that is given."""
-    return np.dtype(x) if isinstance(x, np.dtype | type | str) else x.dtype
+    return np.dtype(x) if isinstance(x, type | str) else getattr(x, "dtype", x)
 
 
 def finfo(type: Any, /) -> FloatInfo:
@@ -56,7 +57,7 @@ def finfo(type: Any, /) -> FloatInfo:
     >>> gt.finfo(gt.float32).bits
     32
     """
-    info = np.finfo(_dtype_of(type))
+    info = np.finfo(numpy_dtype(_dtype_of(type)))
     numbers = [float(x) for x in (info.eps, info.max, info.min, info.smallest_normal)]
     return FloatInfo(info.bits, *numbers, np.dtype(info.dtype))
 
@@ -68,7 +69,7 @@ def iinfo(type: Any, /) -> IntegerInfo:
     >>> gt.iinfo(gt.int8).max
     127
     """
-    info = np.iinfo(_dtype_of(type))
+    info = np.iinfo(numpy_dtype(_dtype_of(type)))
     return IntegerInfo(info.bits, int(info.max), int(info.min), np.dtype(info.dtype))
 
 
@@ -84,8 +85,8 @@ def isdtype(dtype: Any, kind: Any) -> bool:
     if isinstance(kind, str):
         if kind not in KINDS:
             raise ValueError(f"gradtape.isdtype: unknown kind {kind!r}; there are {', '.join(KINDS)}")
-        return np.dtype(dtype).kind in KINDS[kind]
-    return bool(np.dtype(dtype) == np.dtype(kind))
+        return kind_of(_dtype_of(dtype)) in KINDS[kind]
+    return bool(_dtype_of(dtype) == _dtype_of(kind))
 
 
 def can_cast(from_: Any, to: Any, /) -> bool:
@@ -95,7 +96,7 @@ def can_cast(from_: Any, to: Any, /) -> bool:
     >>> gt.can_cast(gt.int32, gt.float64), gt.can_cast(gt.float64, gt.int32)
     (True, False)
     """
-    return bool(np.can_cast(_dtype_of(from_), np.dtype(to)))
+    return bool(np.can_cast(numpy_dtype(_dtype_of(from_)), numpy_dtype(_dtype_of(to))))
 
 
 def result_type(*arrays_and_dtypes: Any) -> Any:
@@ -105,7 +106,7 @@ def result_type(*arrays_and_dtypes: Any) -> Any:
     >>> gt.result_type(gt.float32, 1.5)
     dtype('float32')
     """
-    return np.result_type(*[x.dtype if isinstance(x, Tensor) else x for x in arrays_and_dtypes])
+    return meeting(*[np.dtype(x) if isinstance(x, type | str) else x for x in arrays_and_dtypes])
 
 
 class NamespaceInfo:

@@ -266,7 +266,7 @@ def eigvals(x: Any, /) -> Any:
     """The eigenvalues of a square matrix, complex, in no particular order; see eig.
 
     >>> import gradtape as gt
-    >>> gt.linalg.eigvals(gt.asarray([[0.0, 1.0], [-1.0, 0.0]])).imag.tolist()
+    >>> gt.linalg.eigvals(gt.asarray([[0.0, 1.0], [-1.0, 0.0]])).imag.round(12).tolist()
     [1.0, -1.0]
     """
     return eig(x).eigenvalues

@@ -13,12 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import kind_of
 from ..primitive import Axes, Linear, apply_linear
 from ..tensor import Tensor, tensor
-from .declare import dtype_of, normalized_axes, operand, shape_of
+from .declare import dtype_of, normalized_axes, operand, result_type, shape_of
 from .elementwise import conj, multiply
 from .manipulation import FULL, astype
+from .matrices import real_numpy_dtype
 from .rearranging import pad, roll
+from .static import static
 
 #: The normalisation under which the inverse transform has the factor that the forward one has under this one.
 SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
@@ -58,11 +61,11 @@ _IRFFT: Linear = Linear(
 
 def counted(x: Any, n: int, axis: int, weight: float) -> Any:
     """`weight` for the frequencies that half a spectrum of n numbers holds once for two, 1 for those at its ends."""
-    weights = np.full(n // 2 + 1, weight, np.real(np.zeros((), x.dtype)).dtype)
+    weights = np.full(n // 2 + 1, weight, real_numpy_dtype(x))
     weights[0] = 1
     if n % 2 == 0:
         weights[-1] = 1
-    return weights.reshape([-1 if a == axis else 1 for a in range(len(x.shape))])
+    return static(weights.reshape([-1 if a == axis else 1 for a in range(len(x.shape))]), x)
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------
@@ -76,14 +79,14 @@ def _norm(norm: str | None, name: str) -> str:
 def _array(x: Any, name: str, real: bool = False) -> Any:
     """The operand in floating numbers, complex unless `real`."""
     x = operand(x, f"fft.{name}", "x")
-    dtype = np.dtype(dtype_of(x))
+    kind = kind_of(dtype_of(x))
     if not shape_of(x):
         raise ValueError(f"gradtape.fft.{name}: x needs an axis or more")
     if real:
-        if dtype.kind == "c":
-            raise TypeError(f"gradtape.fft.{name}: x must be real, not of dtype {dtype}")
-        return x if dtype.kind == "f" else astype(x, np.float64)
-    return x if dtype.kind == "c" else astype(x, np.result_type(dtype, np.complex64))
+        if kind == "c":
+            raise TypeError(f"gradtape.fft.{name}: x must be real, not of dtype {dtype_of(x)}")
+        return x if kind == "f" else astype(x, np.float64)
+    return x if kind == "c" else astype(x, result_type(x, np.dtype(np.complex64)))
 
 
 def resized(x: Any, n: int, axis: int) -> Any:

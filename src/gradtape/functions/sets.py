@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays.libraries import library_of
 from ..tensor import Tensor, concrete, tensor
 from .declare import operand
 from .indexing import take
@@ -46,7 +47,12 @@ def unique_all(x: Any, /) -> UniqueAllResult:
     ([1.0, 3.0], [1, 2])
     """
     x = operand(x, "unique_all", "x")
-    data = np.asarray(concrete(x) if isinstance(x, Tensor) else x)
+    data = concrete(x) if isinstance(x, Tensor) else x
+    library = library_of(data)
+    if library is not None:
+        _, first, inverse, counts = library.unique_all(data)
+        return UniqueAllResult(take(ravel(x), first, axis=0), *map(tensor, (first, inverse, counts)))
+    data = np.asarray(data)
     _, first, inverse, counts = np.unique(
         data, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
@@ -87,6 +93,9 @@ def isin(x1: Any, x2: Any, /, *, assume_unique: bool = False, invert: bool = Fal
     """
     arrays = [operand(x, "isin", "an argument") for x in (x1, x2)]
     data = [concrete(x) if isinstance(x, Tensor) else x for x in arrays]
+    library = library_of(data[0]) or library_of(data[1])
+    if library is not None:
+        return tensor(library.isin(*data, assume_unique=assume_unique, invert=invert))
     found = np.isin(*data, assume_unique=assume_unique, invert=invert)
     if any(isinstance(x, Tensor) for x in arrays):
         return tensor(found if found.ndim else found[()])
