@@ -247,7 +247,7 @@ atan2 = elementwise(
 sinh = elementwise("sinh", lambda x: cosh(x), singular=True, doc="Hyperbolic sine.")
 cosh = elementwise("cosh", lambda x: sinh(x), singular=True, doc="Hyperbolic cosine.")
 tanh = elementwise(
-    "tanh", lambda x: sech_squared(x), raw_pulls=(kernels.over_cosh_squared,),
+    "tanh", lambda x: sech_squared(x), kernel=kernels.tanh, raw_pulls=(kernels.over_cosh_squared,),
     series=Flow(lambda dx, x, y: dx * anchored(sech_squared(x), 1 - y * y)), doc="Hyperbolic tangent.",
 )  # fmt: skip
 sech_squared = elementwise(  # not 1 - y * y: that loses the tail
