@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gradtape.functions.static import static
+
 
 @dataclass(eq=False)
 class Sample:
@@ -38,6 +40,11 @@ class Sample:
 
 
 SAMPLES: list[Sample] = []
+
+
+def beside(array: Any, x: Any) -> Any:
+    """A constant that a sample's function is closed over, in the library of its argument x."""
+    return static(np.asarray(array), x)
 
 
 def sample(primitive: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> None:

@@ -8,7 +8,7 @@ import gradtape as gt
 from gradtape.functions import elementwise as e
 from gradtape.primitive import REGISTRY, apply
 
-from . import sample
+from . import beside, sample
 
 R = np.array([[0.3, -1.2, 0.7], [-2.5, 0.9, 1.6]])  # of both signs, no ties, no integers
 X = np.abs(R)  # positive
@@ -136,7 +136,7 @@ for exponent in (0, 1, 2, 3, 4, 2.0, 3.0):
     sample("power", lambda x, n=exponent: x**n, np.array([-1.5, 0.0, 0.7]), numpy=lambda x, n=exponent: x**n,
            label=f"to the {exponent!r}")  # fmt: skip
 sample("power", lambda x: x**-2, R, numpy=lambda x: x**-2, label="to the -2", tolerance=10)
-sample("power", lambda x: e.power(x, N), np.zeros(3), numpy=lambda x: x**N, label="powers of zero")
+sample("power", lambda x: e.power(x, beside(N, x)), np.zeros(3), numpy=lambda x: x**N, label="powers of zero")
 sample("power", lambda x: e.float_power(x, 2), R, numpy=lambda x: np.float_power(x, 2), label="float_power",
        tags={"double"})  # fmt: skip
 sample("maximum", lambda x: e.maximum(x, 0.0), R, numpy=lambda x: np.maximum(x, 0.0), label="of x and 0")
@@ -144,13 +144,13 @@ for name in ("scale", "scale_either"):
     scale = lambda g, d, p=REGISTRY[name]: apply(p, g, d)
     sample(name, scale, R, ROW, numpy=np.multiply)
     sample(name, scale, R[0, 0], ROW[1], numpy=np.multiply)
-    sample(name, lambda g, f=scale: f(g, np.array([inf, nan, 1.0])), np.array([0.0, 0.0, 2.0]),
+    sample(name, lambda g, f=scale: f(g, beside([inf, nan, 1.0], g)), np.array([0.0, 0.0, 2.0]),
            numpy=lambda g: np.array([0.0, 0.0, 2.0]), smooth=False, label="zero absorbs")  # fmt: skip
 
 # -- selecting, and what takes more than two ---------------------------------------------------------------------
 CONDITION = R > 0.5
-sample("where", lambda a, b: e.where(CONDITION, a, b), R, ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
-sample("where", lambda a, b: e.where(CONDITION, a, b), R[0, 0], ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
+sample("where", lambda a, b: e.where(beside(CONDITION, a), a, b), R, ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
+sample("where", lambda a, b: e.where(beside(CONDITION, a), a, b), R[0, 0], ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
 sample("where", lambda a, b: e.where(a > b, a, b), R[0, 0], ROW[0], numpy=lambda a, b: np.where(a > b, a, b))
 sample("where", lambda c, a: e.where(c, a, 0.0), CONDITION, R, numpy=lambda c, a: np.where(c, a, 0.0))
 sample("where", lambda x: e.where(x > 0, e.sqrt(x), x * x), R, numpy=lambda x: np.where(x > 0, np.sqrt(X), x * x),
@@ -201,17 +201,18 @@ sample("clip", lambda x: e.clip(x, 0), A, numpy=lambda x: np.maximum(x, 0), labe
 sample("identity", lambda x: gt.asarray(x), R, numpy=lambda x: x)
 for when in (False, True):
     for mask in (CONDITION, CONDITION * 2.0):
-        sample("select", lambda g, w=when, c=mask: e.select(g, c, w), R, numpy=lambda g, w=when: g * (w == CONDITION),
-               label=f"when {when} {mask.dtype}")  # fmt: skip
-    sample("select", lambda g, w=when: e.select(g, CONDITION, w), np.float64(2.0),
+        sample("select", lambda g, w=when, c=mask: e.select(g, beside(c, g), w), R,
+               numpy=lambda g, w=when: g * (w == CONDITION), label=f"when {when} {mask.dtype}")  # fmt: skip
+    sample("select", lambda g, w=when: e.select(g, beside(CONDITION, g), w), np.float64(2.0),
            numpy=lambda g, w=when: g * (w == CONDITION), label=f"0-d when {when}")  # fmt: skip
-sample("select", lambda g: e.select(g, np.arange(9000) % 2 == 0), np.arange(9000.0), order=1, batched=False,
+sample("select", lambda g: e.select(g, beside(np.arange(9000) % 2 == 0, g)), np.arange(9000.0), order=1, batched=False,
        numpy=lambda g: np.where(np.arange(9000) % 2 == 0, g, 0), label="large")  # fmt: skip
-sample("select", lambda g: e.select(g, np.arange(9000) > 0), np.full(9000, inf), smooth=False, batched=False,
+sample("select", lambda g: e.select(g, beside(np.arange(9000) > 0, g)), np.full(9000, inf), smooth=False, batched=False,
        numpy=lambda g: np.where(np.arange(9000) > 0, g, 0), label="large, infinite")  # fmt: skip
 for larger in (False, True):
-    sample("share", lambda g, p=larger: apply(REGISTRY["share"], g, R, ROW, larger=p, with_nan=True), X,
+    share = lambda g, a, b, **how: apply(REGISTRY["share"], g, beside(a, g), beside(b, g), **how)
+    sample("share", lambda g, p=larger, f=share: f(g, R, ROW, larger=p, with_nan=True), X,
            numpy=lambda g, p=larger: g * ((R > ROW) if p else (R < ROW)), label=f"larger {larger}")  # fmt: skip
-    sample("share", lambda g, p=larger: apply(REGISTRY["share"], g, N, N, larger=p, with_nan=False), R,
+    sample("share", lambda g, p=larger, f=share: f(g, N, N, larger=p, with_nan=False), R,
            numpy=lambda g: g / 2, label=f"ties, larger {larger}")  # fmt: skip
 sample("anchored", lambda x: e.anchored(gt.sin(x), gt.sin(x)), [0.3, -2.0])

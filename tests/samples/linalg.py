@@ -9,7 +9,7 @@ from gradtape.functions import linalg as la
 from gradtape.functions.decompositions import _faint, _gap_quotient, _negligible
 from gradtape.primitive import REGISTRY, apply
 
-from . import sample
+from . import beside, sample
 
 random = np.random.default_rng(7)
 
@@ -125,8 +125,9 @@ sample("svd", la.cond, square, numpy=np.linalg.cond, label="cond", order=2, tole
 sample("svd_full", lambda x: la.svd(gt.stop_gradient(x)), real(3, 2), wrt=(), smooth=False)
 sample("svdvals", lambda x: apply(REGISTRY["svdvals"], x), real(3, 2), numpy=lambda x: np.linalg.svd(x)[1])
 gaps = np.array([[1.0, 2.0], [-2.0, 1.0]])
-sample("gap_quotient", lambda n, g: _gap_quotient(n, g, np.zeros((2, 2), bool)), real(2, 2), gaps)
-sample("gap_quotient", lambda n: _gap_quotient(n, np.eye(2), np.array([[0, 1], [1, 0]], bool)), np.eye(2), smooth=False,
+sample("gap_quotient", lambda n, g: _gap_quotient(n, g, beside(np.zeros((2, 2), bool), n)), real(2, 2), gaps)
+flipped = np.array([[False, True], [True, False]])
+sample("gap_quotient", lambda n: _gap_quotient(n, beside(np.eye(2), n), beside(flipped, n)), np.eye(2), smooth=False,
        label="0 / 0")  # fmt: skip
 for name, x in (("closed_gaps", np.array([1.0, 1.0, 2.0])), ("closed_sums", np.array([2.0, 0.0, 0.0]))):
     sample(name, lambda x, name=name: apply(REGISTRY[name], x), x)

@@ -7,7 +7,7 @@ import scipy.special as sc
 
 from gradtape.functions import nn
 
-from . import sample
+from . import beside, sample
 
 R = np.array([[0.3, -1.2, 0.7], [-2.5, 0.9, 1.6]])
 EMPTY = np.zeros((0, 3))
@@ -49,7 +49,7 @@ sample("softmax_cross_entropy", cross, LABELS[0], R, numpy=CROSS, label="one row
 sample("softmax_cross_entropy", lambda t, x: cross(t, x, axis=0), LABELS.T, R.T, numpy=None, label="axis=0")
 sample("softmax_cross_entropy", cross, EMPTY, EMPTY, numpy=CROSS, label="empty")
 sample("softmax_cross_entropy", cross, LABELS, 1000 * R, numpy=CROSS, smooth=False, label="saturated", wrt=(1,))
-sample("softmax_cross_entropy", lambda x: cross(np.eye(2, 3, dtype=int), x), R, label="integer labels")
+sample("softmax_cross_entropy", lambda x: cross(beside(np.eye(2, 3, dtype=int), x), x), R, label="integer labels")
 
 sparse = nn.sparse_softmax_cross_entropy_with_logits
 SPARSE = lambda i, x: -np.take_along_axis(sc.log_softmax(x, axis=-1), i[..., None], -1)[..., 0]
@@ -66,7 +66,7 @@ sample("sigmoid_cross_entropy", sigmoid_cross, 0.3, R, numpy=SIGMOID_CROSS)
 sample("sigmoid_cross_entropy", sigmoid_cross, LABELS[:, :1], R[0], numpy=SIGMOID_CROSS)
 sample("sigmoid_cross_entropy", sigmoid_cross, EMPTY, EMPTY, numpy=SIGMOID_CROSS)
 FAR = np.array([40.0, -40.0, -800.0])
-sample("sigmoid_cross_entropy", lambda x: sigmoid_cross(np.array([1.0, 0.0, 1.0]), x), FAR, smooth=False)
+sample("sigmoid_cross_entropy", lambda x: sigmoid_cross(beside([1.0, 0.0, 1.0], x), x), FAR, smooth=False)
 
 # -- composed of the above
 sample("elu", nn.selu, R, label="selu")

@@ -9,7 +9,7 @@ from gradtape.functions import cumulative as c
 from gradtape.functions import reductions as r
 from gradtape.primitive import REGISTRY, apply
 
-from . import sample
+from . import beside, sample
 
 random = np.random.default_rng(7)
 NUMBER = np.float64(1.3)
@@ -76,7 +76,7 @@ for m in range(3):
 sample("leave_one_out", lambda x: r.others(x, (0, 2)), CUBE, label="along two axes")
 sample("leave_one_out", lambda x: r.others(x * 1e-200, (0,)) * 1e200, np.array([1.0, 2.0]), numpy=lambda x: x[::-1],
        label="beyond the range of floats", tags={"double"})  # fmt: skip
-sample("leave_one_out", lambda x: r.others(np.array([1e-200, 1e-200, 1e200, 1e200]) * x, (0,)),
+sample("leave_one_out", lambda x: r.others(beside([1e-200, 1e-200, 1e200, 1e200], x) * x, (0,)),
        np.array([1.0, 2.0, 3.0, 1.0]), numpy=lambda x: np.array([6e200, 3e200, 2e-200, 6e-200]), smooth=False,
        label="out of range between", tags={"double"})  # fmt: skip
 
@@ -86,8 +86,8 @@ sample("spread", lambda g: r.spread(g, (2, 3), (0, 1)), NUMBER, numpy=lambda g: 
 sample("spread", lambda g: r.spread(g, (2, 3), (1,), True), MATRIX[:2, :1], numpy=lambda g: np.tile(g, (1, 3)))
 WON = MATRIX > 0
 WON[0] = [True, False, False, False]
-sample("deal", lambda g: apply(REGISTRY["deal"], g, WON, axis=(1,), keepdims=False), VECTOR[:3])
-sample("collect", lambda x: apply(REGISTRY["collect"], x, WON, axis=(1,), keepdims=False), MATRIX)
+sample("deal", lambda g: apply(REGISTRY["deal"], g, beside(WON, g), axis=(1,), keepdims=False), VECTOR[:3])
+sample("collect", lambda x: apply(REGISTRY["collect"], x, beside(WON, x), axis=(1,), keepdims=False), MATRIX)
 sample("tied", lambda x: apply(REGISTRY["tied"], x, r.max(x, 0), axis=(0,), keepdims=False), MATRIX,
        numpy=lambda x: x == x.max(0))  # fmt: skip
 sample("foremost", lambda x: apply(REGISTRY["foremost"], x, axis=(0, 1)), CUBE,

@@ -7,7 +7,7 @@ import numpy as np
 from gradtape.functions import sorting as s
 from gradtape.primitive import REGISTRY, apply
 
-from . import sample
+from . import beside, sample
 
 random = np.random.default_rng(8)
 VECTOR = random.permutation(6) + random.uniform(0.0, 0.5, 6)  # no ties
@@ -29,7 +29,7 @@ sample("sort", lambda x: s.sort(x, descending=True), TIES, numpy=lambda x: np.so
        label="descending ties")  # fmt: skip
 sample("argsort", lambda x: s.argsort(x, descending=True), TIES, numpy=lambda x: np.array([0, 3, 1, 2]),
        label="descending ties")  # fmt: skip
-sample("reorder", lambda x: apply(REGISTRY["reorder"], x, np.argsort(MATRIX, axis=0), axis=0), MATRIX,
+sample("reorder", lambda x: apply(REGISTRY["reorder"], x, beside(np.argsort(MATRIX, axis=0), x), axis=0), MATRIX,
        numpy=lambda x: np.sort(x, axis=0))  # fmt: skip
 sample("inverse_order", lambda x: apply(REGISTRY["inverse_order"], x, axis=0), np.array([2, 0, 1]),
        numpy=lambda x: np.argsort(x))  # fmt: skip

@@ -5,6 +5,7 @@ All is lazy, but for masks: how many elements they pick is not known before they
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,11 +13,19 @@ from typing import Any
 import numpy as np
 
 from . import indexing_kernels as kernels
+from . import reduction_kernels
 
 
 def derive(xp: Any, primitive: Any) -> Callable[..., Any] | None:
-    """Functions of each element: NumPy's kernel on each block."""
+    """NumPy's kernel on each block, for functions of each element, of rows and of matrices."""
     kernel = primitive.kernel
+    if primitive.name in BLOCKED:
+        return partial(BLOCKED[primitive.name], numpy_kernel=kernel)
+    signature = signature_of(primitive.name, len(primitive.arguments))
+    if signature is not None:
+        return lambda xp, *data, **parameters: by_rows(kernel, signature, *data, **parameters)
+    if primitive.name in ALONG:
+        return lambda xp, *data, **parameters: along(kernel, *data, **parameters)
     module = getattr(kernel, "__module__", None) or type(kernel).__module__
     if primitive.batch != "align" or module == "_operator" or isinstance(kernel, np.ufunc):
         return None
@@ -74,9 +83,94 @@ def put_slices(xp: Any, x: Any, slices: Any, v: Any) -> Any:
     return y
 
 
-def reorder(xp: Any, x: Any, order: Any, axis: int) -> Any:
-    """The elements in that order along the axis."""
-    return as_one_task(partial(np.take_along_axis, axis=axis), order.shape, x.dtype, x, order)
+# -- functions of whole rows or matrices ----------------------------------------------------------------------------
+#: Their axes, in the notation of numpy.vectorize: NumPy's kernel is applied to each block of the leading axes.
+SIGNATURES = {
+    "cholesky": "(n,n)->(n,n)", "det": "(n,n)->()", "eigh": "(n,n)->(n),(n,n)", "eigvalsh": "(n,n)->(n)",
+    "expm": "(n,n)->(n,n)", "inv": "(n,n)->(n,n)", "matrix_rank": "(m,n)->()", "pinv": "(m,n)->(n,m)",
+    "qr": "(m,n)->(m,k),(k,n)", "qr_complete": "(m,n)->(m,m),(m,n)", "slogdet": "(n,n)->(),()",
+    "solve": "(n,n),(n,r)->(n,r)", "svd": "(m,n)->(m,k),(k),(k,n)", "svd_full": "(m,n)->(m,m),(k),(n,n)",
+    "svdvals": "(m,n)->(k)", "softmax": "(n)->(n)", "log_softmax": "(n)->(n)", "softmax_centered": "(n),(n)->(n)",
+    "softmax_uncentered": "(n),(n)->(n)", "softmax_cross_entropy": "(n),(n)->(),(n)",
+    "sparse_softmax_cross_entropy": "(),(n)->(),(n)",
+}  # fmt: skip
+
+
+def by_rows(kernel: Callable[..., Any], signature: str, *data: Any, **parameters: Any) -> Any:
+    """A kernel of the last axes; those become one chunk, the leading ones keep theirs."""
+    import dask.array as da
+
+    inputs, outputs = [
+        [re.findall(r"\w+", part) for part in re.findall(r"\(([^)]*)\)", side)] for side in signature.split("->")
+    ]
+    sizes: dict[str, int] = {}
+    for axes, x in zip(inputs, data, strict=True):
+        sizes |= dict(zip(axes, x.shape[len(x.shape) - len(axes) :], strict=True))
+    sizes["k"] = min(sizes.get("m", 0), sizes["n"])
+    if any(0 in x.shape for x in data):  # nothing depends on any value
+        y = kernel(*[np.zeros(x.shape, x.dtype) for x in data], **parameters)
+        return tuple([da.asarray(part) for part in y]) if len(outputs) > 1 else da.asarray(y)
+    shapes = [([2] * len(axes), x.dtype) for axes, x in zip(inputs, data, strict=True)]
+    example = kernel(*[np.eye(2, dtype=t) if len(s) == 2 else np.ones(s, t) for s, t in shapes], **parameters)
+    types = [np.asarray(y).dtype for y in (example if isinstance(example, tuple) else (example,))]
+    y = da.apply_gufunc(
+        partial(kernel, **parameters), signature, *data, output_dtypes=types if len(outputs) > 1 else types[0],
+        output_sizes={"k": sizes["k"]} if "k" in signature.split("->")[1] else None, allow_rechunk=True,
+    )  # fmt: skip
+    return tuple(y) if len(outputs) > 1 else y
+
+
+def signature_of(name: str, arguments: int) -> str | None:
+    """The axes of a function of rows or matrices, if it is one."""
+    if name.startswith("det_derivative"):
+        return ",".join(["(n,n)"] * arguments) + "->(n,n)"
+    return SIGNATURES.get(name)
+
+
+def blocked(name: str) -> Callable[..., Any]:
+    """Dask's own algorithm for one matrix of several blocks, else NumPy's kernel for stacks of matrices."""
+
+    def kernel(xp: Any, *data: Any, numpy_kernel: Any) -> Any:
+        import dask.array as da
+
+        a = data[0]
+        if a.ndim > 2 or a.npartitions == 1 or len(set(a.chunks[0])) > 1 or a.chunks[0] != a.chunks[1]:
+            return by_rows(numpy_kernel, SIGNATURES[name], *data)
+        if name == "cholesky":
+            return da.linalg.cholesky(0.5 * (a + a.conj().T), lower=True)
+        return getattr(da.linalg, name)(*data)
+
+    return kernel
+
+
+BLOCKED = {name: blocked(name) for name in ("cholesky", "inv", "solve")}
+
+
+#: Functions along an axis (or axes) whose result has their arguments' shape.
+ALONG = frozenset(
+    ["argsort", "exponential_shares", "foremost", "inverse_order", "recurrence", "reorder", "shift", "sort"]
+)
+
+
+def along(kernel: Callable[..., Any], *data: Any, axis: Any, **parameters: Any) -> Any:
+    """A kernel along axes, each of which becomes one chunk; the others keep theirs."""
+    import dask.array as da
+
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    arrays = [x.rechunk({a: -1 for a in axes}) for x in da.broadcast_arrays(*data)]
+    dtype = np.asarray(kernel(*[np.zeros([1] * x.ndim, x.dtype) for x in arrays], axis=axis, **parameters)).dtype
+    return da.map_blocks(partial(kernel, axis=axis, **parameters), *arrays, dtype=dtype)
+
+
+def leave_one_out(xp: Any, rows: Any, axis: tuple[int, ...]) -> Any:
+    """For each element the product of all others along the axes."""
+    rows = rows.rechunk({a: -1 for a in (*axis, rows.ndim - 1)})
+    return rows.map_blocks(partial(reduction_kernels.leave_one_out, axis=axis), dtype=rows.dtype, drop_axis=rows.ndim - 1)
+
+
+def searchsorted(xp: Any, x1: Any, x2: Any, side: str, lead: int) -> Any:
+    """Where to insert x2 into the sorted x1."""
+    return as_one_task(partial(reduction_kernels.searchsorted, side=side, lead=lead), x2.shape, np.intp, x1, x2)
 
 
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
@@ -91,5 +185,7 @@ def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (einsum, einsum_one, gather, last_writers, put_slices, reorder, scatter_add, setitem)
-}
+    for function in (
+        einsum, einsum_one, gather, last_writers, leave_one_out, put_slices, scatter_add, searchsorted, setitem
+    )
+}  # fmt: skip

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .indexing_kernels import filled
 
 SPECIAL = "jax.scipy.special"
+
+#: Kernels that are left as they are: their parameters are keys, or how much they give depends on the values.
+EAGER = frozenset(["gather", "getitem", "last_writers", "scatter", "scatter_add", "setitem"])
+
+
+def compiled(kernel: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A kernel of several operations as one program of XLA's, made once for each shape."""
+    if name in EAGER:
+        return kernel
+    import jax
+
+    program = jax.jit(lambda data, parameters: kernel(*data, **dict(parameters)), static_argnums=1)
+    return lambda *data, **parameters: program(data, tuple(parameters.items()))
 
 
 def gather(xp: Any, x: Any, *indices: Any, key: Any) -> Any:
@@ -48,7 +62,14 @@ def complex_of(xp: Any, a: Any, b: Any) -> Any:
     return lax.complex(xp.astype(a, dtype), xp.astype(b, dtype))
 
 
+def expm(xp: Any, x: Any, blocks: int) -> Any:
+    """The exponential of matrices."""
+    from jax.scipy.linalg import expm
+
+    return expm(x, max_squarings=64)
+
+
 KERNELS: dict[str, Any] = {
-    function.__name__: function for function in (einsum, einsum_one, gather, max_at, put_slices, scatter_add)
+    function.__name__: function for function in (einsum, einsum_one, expm, gather, max_at, put_slices, scatter_add)
 } | {"complex": complex_of}
 

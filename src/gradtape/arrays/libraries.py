@@ -87,6 +87,8 @@ class Library(Namespace):
         self.overrides: dict[str, Callable[..., Any]] = dict(getattr(table, "KERNELS", {}))
         #: What gives a kernel for a primitive that the table does not have, or None.
         self.derive: Callable[..., Any] = getattr(table, "derive", lambda xp, primitive: None)
+        #: What a kernel of ours is turned into before it is kept.
+        self.compiled: Callable[..., Any] = getattr(table, "compiled", lambda kernel, name: kernel)
         self.kernels: dict[Any, Callable[..., Any]] = {}
         self.has_own_dtypes = not isinstance(module.zeros(()).dtype, np.dtype)
 
@@ -131,7 +133,7 @@ class Library(Namespace):
             return kernel
         written = self.overrides.get(name) or self.derive(self, primitive) or standard_kernels().get(name)
         if written is not None:
-            return partial(written, self)
+            return self.compiled(partial(written, self), name)
         module = getattr(kernel, "__module__", None) or type(kernel).__module__
         if module == "_operator":
             return kernel

@@ -33,6 +33,7 @@ def from_scipy(name: str) -> Callable[..., Any]:
         function = getattr(scipy_special(f"special.{name}"), name)
         return function(*(floating_pair(*arguments) if len(arguments) == 2 else arguments))
 
+    kernel.scipy_name = name  # type: ignore[attr-defined]
     return kernel
 
 

@@ -153,6 +153,8 @@ def index_arrays(xp: Any, key: Key, indices: tuple[Any, ...]) -> tuple[list[Any]
 def places(xp: Any, key: Key, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Places:
     """The positions that a key with arrays picks of an array of that shape, and the shape of what is picked."""
     entries, arrays = index_arrays(xp, key, indices)
+    picks = [i for i, k in enumerate(entries) if k is ARRAY or type(k) is int]
+    together = picks[-1] - picks[0] + 1 == len(picks)  # an ellipsis keeps them apart, even one of no axes
     entries = spelled(tuple(entries), len(shape))
     if len(arrays) == 1 and all(k is ARRAY or k == FULL for k in entries if k is not None) and None not in entries:
         axis = entries.index(ARRAY)
@@ -160,8 +162,7 @@ def places(xp: Any, key: Key, indices: tuple[Any, ...], shape: tuple[int, ...]) 
         n = shape[axis]
         flat = xp.reshape(index, (-1,))
         return Places(xp.where(flat < 0, flat + n, flat), tuple(index.shape), axis)
-    picks = [i for i, k in enumerate(entries) if k is ARRAY or type(k) is int]
-    together = picks[-1] - picks[0] + 1 == len(picks)
+    first = next(i for i, k in enumerate(entries) if k is ARRAY or type(k) is int)
     outer = np.broadcast_shapes(*[tuple(a.shape) for a in arrays])
     result: list[int] = []
     parts: list[tuple[Any, int, int]] = []  # index array, its first axis in the result, its stride in the flattened x
@@ -171,7 +172,7 @@ def places(xp: Any, key: Key, indices: tuple[Any, ...], shape: tuple[int, ...]) 
     lead = 0
     given = iter(arrays)
     for i, k in enumerate(entries):
-        if i == picks[0] and together:
+        if i == first and together:
             lead = len(result)
             result += outer
         if k is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from . import standard_indexing, standard_reductions
+from . import standard_indexing, standard_linalg, standard_reductions, standard_special
 from .dtypes import is_floating, kind_of
 
 NUMBERS = frozenset([bool, int, float, complex])
@@ -33,6 +33,15 @@ def truth(xp: Any, c: Any) -> Any:
 
 
 # -- selecting ---------------------------------------------------------------------------------------------------
+def arrays(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both as arrays: a Python number of the other's dtype and on its device."""
+    if is_number(a):
+        a = xp.full((), a, dtype=b.dtype, **xp.placed(b))
+    if is_number(b):
+        b = xp.full((), b, dtype=a.dtype, **xp.placed(a))
+    return a, b
+
+
 def where(xp: Any, c: Any, a: Any, b: Any) -> Any:
     """a where c holds, else b."""
     if is_number(a) and is_number(b):
@@ -94,6 +103,11 @@ def nan_to_num(xp: Any, x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
     x = xp.where(xp.isnan(x), float(nan), x)
     x = xp.where(xp.isinf(x) & (x > 0), float(limits.max if posinf is None else posinf), x)
     return xp.where(xp.isinf(x) & (x < 0), float(limits.min if neginf is None else neginf), x)
+
+
+def logical(name: str) -> Any:
+    """A logical function of any numbers, which are true unless they are 0."""
+    return lambda xp, *data: getattr(xp, name)(*[truth(xp, x) for x in data])
 
 
 # -- smooth functions --------------------------------------------------------------------------------------------
@@ -188,24 +202,28 @@ def fabs(xp: Any, x: Any) -> Any:
 
 def fmax(xp: Any, a: Any, b: Any) -> Any:
     """The larger one, of a number and NaN the number."""
+    a, b = arrays(xp, a, b)
     return xp.where(a != a, b, xp.where(b != b, a, xp.maximum(a, b)))
 
 
 def fmin(xp: Any, a: Any, b: Any) -> Any:
     """The smaller one, of a number and NaN the number."""
+    a, b = arrays(xp, a, b)
     return xp.where(a != a, b, xp.where(b != b, a, xp.minimum(a, b)))
 
 
 def fmod(xp: Any, a: Any, b: Any) -> Any:
     """The remainder with the sign of a."""
+    a, b = arrays(xp, a, b)
     if xp.has("fmod"):
         return xp.fmod(a, b)
-    r = xp.remainder(xp.abs(a), abs(b) if is_number(b) else xp.abs(b))
+    r = xp.remainder(xp.abs(a), xp.abs(b))
     return xp.where(a < 0, -r, r)
 
 
 def heaviside(xp: Any, a: Any, b: Any) -> Any:
     """0 for a < 0, b for a == 0, 1 for a > 0."""
+    a, b = arrays(xp, a, b)
     return xp.where(a != a, a, xp.where(a == 0, b, xp.astype(a > 0, a.dtype)))
 
 
@@ -279,6 +297,7 @@ KERNELS: dict[str, Any] = {
         rint, scale, scale_either, sech_squared, select, share, sinc, stack, where,
     )
 } | {
+    **{name: logical(name) for name in ("logical_and", "logical_not", "logical_or", "logical_xor")},
     "astype_exact": astype, "complex": complex_of, "round": rounded,
-    **standard_indexing.KERNELS, **standard_reductions.KERNELS,
+    **standard_indexing.KERNELS, **standard_linalg.KERNELS, **standard_reductions.KERNELS, **standard_special.KERNELS,
 }  # fmt: skip

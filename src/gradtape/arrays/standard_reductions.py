@@ -83,7 +83,7 @@ def logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """log(sum(exp(x))) without overflow; -inf where all are -inf or there is nothing."""
     x = x if is_floating(x.dtype) else xp.astype(x, xp.float64)
     shape = tuple(x.shape)
-    if not length(shape, axis):
+    if 0 in shape:
         return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
     top, e = exponentials(xp, x, axis)
     if kind_of(x.dtype) == "c":
@@ -98,7 +98,7 @@ def logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
 def exponential_shares(xp: Any, x: Any, axis: Axes) -> Any:
     """exp(x) / sum(exp(x)); 0 where all are -inf, even shares among the infinities otherwise."""
     x = x if is_floating(x.dtype) else xp.astype(x, xp.float64)
-    if not length(tuple(x.shape), axis):
+    if 0 in x.shape:
         return x
     top, e = exponentials(xp, x, axis)
     re = xp.real(x) if kind_of(x.dtype) == "c" else x
@@ -114,7 +114,7 @@ def foremost(xp: Any, x: Any, axis: Axes) -> Any:
     re = xp.real(x) if kind_of(x.dtype) == "c" else x
     rest = [i for i in range(len(shape)) if i not in axis]
     order, n = (*rest, *axis), length(shape, axis)
-    if not n:
+    if 0 in shape:
         return xp.zeros(shape, dtype=xp.bool, **xp.placed(x))
     flat = xp.reshape(xp.permute_dims(re, order) if shape else re, (*[shape[i] for i in rest], n))
     first = xp.argmax(flat, axis=-1, keepdims=True)
@@ -124,10 +124,7 @@ def foremost(xp: Any, x: Any, axis: Axes) -> Any:
 
 # -- products that leave one factor out ------------------------------------------------------------------------------
 def leave_one_out(xp: Any, rows: Any, axis: Axes) -> Any:
-    """For each element the product of all others, and its derivatives: see reduction_kernels.leave_one_out.
-
-    Products beyond the range of floating numbers are not rescaled here.
-    """
+    """For each element the product of all others, and its derivatives: see reduction_kernels.leave_one_out."""
     *shape, m1 = tuple(rows.shape)
     m = m1 - 1
     rest = [i for i in range(len(shape)) if i not in axis]
@@ -138,7 +135,11 @@ def leave_one_out(xp: Any, rows: Any, axis: Axes) -> Any:
     for whole in range(1, 1 << m):
         single = whole & (whole - 1) == 0
         factors.append(t[whole.bit_length(), ...] if single else xp.zeros_like(t[0, ...]))
-    y = exclusive(xp, factors)[-1] if n else factors[-1]
+    if n:
+        parts, exponent = exclusive(xp, factors)
+        y = times_power_of_two(xp, parts[-1], exponent)
+    else:
+        y = factors[-1]
     y = xp.reshape(y, tuple([shape[i] for i in order]))
     return xp.permute_dims(y, tuple([int(i) for i in np.argsort(order)])) if shape else y
 
@@ -156,20 +157,41 @@ def times(a: list[Any], b: list[Any]) -> list[Any]:
     return y
 
 
-def exclusive(xp: Any, c: list[Any]) -> list[Any]:
-    """All products but one along the last axis, from those of neighbours taken together."""
+def exclusive(xp: Any, c: list[Any]) -> tuple[list[Any], Any]:
+    """All products but one along the last axis, from those of neighbours taken together: as mantissas and exponents
+    of two, so that nothing in between leaves the range of floating numbers."""
     n = c[0].shape[-1]
     if n == 1:
-        return [xp.ones_like(p) if i == 0 else xp.zeros_like(p) for i, p in enumerate(c)]
+        zero = xp.zeros_like(c[0])
+        return [xp.ones_like(zero), *[zero] * (len(c) - 1)], xp.abs(zero)
+    exponent = binary_exponent(xp, c)
+    c = [times_power_of_two(xp, p, -exponent) for p in c]
     k = n // 2
     even = [p[..., 0 : 2 * k : 2] for p in c]
     odd = [p[..., 1 : 2 * k : 2] for p in c]
     rest = [p[..., 2 * k : n] for p in c]
     together = times(even, odd)
-    outer = exclusive(xp, [xp.concat([p, r], axis=-1) for p, r in zip(together, rest, strict=True)])
+    outer, above = exclusive(xp, [xp.concat([p, r], axis=-1) for p, r in zip(together, rest, strict=True)])
     inner = [p[..., 0:k] for p in outer]
     pairs = zip(times(inner, odd), times(inner, even), outer, strict=True)
-    return [xp.concat([interleaved(xp, a, b), o[..., k : o.shape[-1]]], axis=-1) for a, b, o in pairs]
+    y = [xp.concat([interleaved(xp, a, b), o[..., k : o.shape[-1]]], axis=-1) for a, b, o in pairs]
+    above = xp.concat([interleaved(xp, above[..., 0:k], above[..., 0:k]), above[..., k : above.shape[-1]]], axis=-1)
+    return y, xp.sum(exponent, axis=-1, keepdims=True) - exponent + above
+
+
+def binary_exponent(xp: Any, c: list[Any]) -> Any:
+    """The exponent of two of the largest of these numbers at each place, as whole floating numbers; 0 for 0."""
+    size = xp.abs(c[0])
+    for p in c[1:]:
+        size = xp.maximum(size, xp.abs(p))
+    regular = (size > 0) & xp.isfinite(size)
+    return xp.where(regular, xp.floor(xp.log2(xp.where(regular, size, 1))), 0)
+
+
+def times_power_of_two(xp: Any, x: Any, exponent: Any) -> Any:
+    """x 2^exponent, in two steps, for the power alone may be beyond the range of floating numbers."""
+    half = xp.floor(exponent * 0.5)
+    return x * xp.exp2(half) * xp.exp2(exponent - half) if xp.has("exp2") else x * 2.0**half * 2.0 ** (exponent - half)
 
 
 def interleaved(xp: Any, a: Any, b: Any) -> Any:
@@ -247,7 +269,7 @@ def reorder(xp: Any, x: Any, order: Any, axis: int) -> Any:
 def searchsorted(xp: Any, x1: Any, x2: Any, side: str, lead: int) -> Any:
     """Where to insert x2 into the sorted x1, for each position on `lead` leading axes, which broadcast."""
     if lead == 0:
-        return xp.searchsorted(x1, x2, side=side)
+        return xp.astype(xp.searchsorted(x1, x2, side=side), xp.index_dtype)
     inner = len(x2.shape) - lead
     x1 = xp.reshape(x1, (*x1.shape[:lead], *(1,) * inner, x1.shape[lead]))
     before = x1 < x2[..., None] if side == "left" else x1 <= x2[..., None]

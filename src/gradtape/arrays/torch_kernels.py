@@ -17,9 +17,32 @@ def max_at(xp: Any, n: int, positions: Any, values: Any) -> Any:
     return xp.full((n,), -1, dtype=values.dtype, device=values.device).scatter_reduce_(0, positions, values, "amax")
 
 
+def together(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both in the dtype of their product, which PyTorch's products of arrays insist on."""
+    if a.dtype != b.dtype:
+        dtype = xp.result_type(a, b)
+        a, b = xp.astype(a, dtype), xp.astype(b, dtype)
+    return a, b
+
+
+def matmul(xp: Any, a: Any, b: Any) -> Any:
+    """The matrix product."""
+    return xp.matmul(*together(xp, a, b))
+
+
+def matmul_nt(xp: Any, a: Any, b: Any) -> Any:
+    """a times the transpose of b."""
+    return xp.matmul(*together(xp, a, b.mT))
+
+
+def matmul_tn(xp: Any, a: Any, b: Any) -> Any:
+    """The transpose of a times b."""
+    return xp.matmul(*together(xp, a.mT, b))
+
+
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
     """The contraction."""
-    return xp.einsum(subscripts, a, b)
+    return xp.einsum(subscripts, *together(xp, a, b))
 
 
 def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
@@ -34,5 +57,6 @@ def complex_of(xp: Any, a: Any, b: Any) -> Any:
 
 
 KERNELS: dict[str, Any] = {
-    function.__name__: function for function in (add_at, einsum, einsum_one, max_at)
+    function.__name__: function
+    for function in (add_at, einsum, einsum_one, matmul, matmul_nt, matmul_tn, max_at)
 } | {"complex": complex_of}

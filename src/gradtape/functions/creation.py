@@ -173,7 +173,8 @@ def arange(
         return _made(np.arange(start, stop, step, dtype=dtype), device)
     first, last, each = [float(to_numpy(concrete(v))) if isinstance(v, Tensor) else v for v in (start, stop, step)]
     count = max(0, ceil((last - first) / each))
-    return asarray(start + step * static.static(np.arange(count), start, step), dtype=dtype, device=device)
+    places = np.arange(count).astype(numpy_dtype(result_type(start, step, np.dtype(np.intp))))
+    return asarray(start + step * static.static(places, start, step), dtype=dtype, device=device)
 
 
 def linspace(

@@ -324,8 +324,9 @@ def scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
     [5.0, 0.0, 2.0]
     """
     shape = tuple(shape)
+    g = operand(g, "scatter", "g")
     x, key, indices = parsed(np.broadcast_to(0.0, shape), key)
-    z = _scattered(operand(g, "scatter", "g"), key, indices, x.shape)
+    z = _scattered(g, key, [_beside(i, g) for i in indices], x.shape)
     return z if x.shape == shape else reshape(z, shape)
 
 

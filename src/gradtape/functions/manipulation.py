@@ -12,7 +12,7 @@ from ..arrays.dtypes import is_floating
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
-from .declare import NUMBERS, as_dtype, normalized_axes, operand, result_type, shape_of
+from .declare import NUMBERS, as_dtype, fitting, normalized_axes, operand, result_type, shape_of
 from .static import full
 from .untaped import untaped
 
@@ -295,7 +295,7 @@ def _parts(arrays: Any, function: str) -> list[Any]:
     """The operands of a joining function; Python numbers among them take the others' dtype."""
     if isinstance(arrays, Tensor) or not hasattr(arrays, "__iter__"):
         arrays = list(operand(arrays, function, "arrays"))
-    parts = [operand(x, function, "an array") for x in arrays]
+    parts = fitting(arrays, [operand(x, function, "an array") for x in arrays])
     if not parts:
         raise ValueError(f"gradtape.{function}: at least one array is needed")
     if any(type(x) in NUMBERS for x in parts):

@@ -1,0 +1,351 @@
+"""Kernels of linear algebra in the terms of the array API standard; see standard_kernels.py and linalg_kernels.py."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from .dtypes import kind_of
+from .linalg_kernels import PADE, permutations_with_sign, plan
+from .linalg_kernels import size as size_of
+
+
+def number_of(xp: Any, x: Any) -> float:
+    """How fine the floating numbers of x are: its dtype's eps."""
+    return float(xp.finfo(x.dtype).eps)
+
+
+def identity(xp: Any, n: int, x: Any, dtype: Any = None) -> Any:
+    """The identity matrix beside x."""
+    return xp.eye(n, dtype=dtype or x.dtype, **xp.placed(x))
+
+
+def real_part(xp: Any, x: Any) -> Any:
+    """The real part; a real x itself."""
+    return xp.real(x) if kind_of(x.dtype) == "c" else x
+
+
+def conjugate(xp: Any, x: Any) -> Any:
+    """The conjugate; a real x itself."""
+    return xp.conj(x) if kind_of(x.dtype) == "c" else x
+
+
+# -- einsum --------------------------------------------------------------------------------------------------------
+def along(xp: Any, x: Any, axes: tuple[int | None, ...]) -> Any:
+    """x with its axes in the order given, and new axes of length 1 where None is."""
+    order = tuple([i for i in axes if i is not None])
+    shape = tuple(x.shape)
+    y = xp.permute_dims(x, order) if order != tuple(range(len(order))) else x
+    return xp.reshape(y, tuple([1 if i is None else shape[i] for i in axes]))
+
+
+def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
+    """The contraction of two arrays by a product of matrices (see linalg_kernels.contract)."""
+    p = plan(subscripts)
+    if p.elementwise or p.direct:
+        if p.elementwise:
+            return along(xp, a, p.spread[0]) * along(xp, b, p.spread[1])
+        terms, out = subscripts.split("->")
+        labels = "".join(dict.fromkeys(terms.replace(",", "")))
+        first, second = [tuple([t.index(c) if c in t else None for c in labels]) for t in terms.split(",")]
+        y = xp.sum(along(xp, a, first) * along(xp, b, second), axis=tuple(
+            [i for i, c in enumerate(labels) if c not in out]))  # fmt: skip
+        kept = [c for c in labels if c in out]
+        return xp.permute_dims(y, tuple([kept.index(c) for c in out])) if out else y
+    x, y = (b, a) if p.swap else (a, b)
+    x, y = along(xp, x, p.left), along(xp, y, p.right)
+    nb, nf, ns = p.groups
+    batch, free_x, free_y = tuple(x.shape[:nb]), tuple(x.shape[nb : nb + nf]), tuple(y.shape[nb + ns :])
+    inner = size_of(tuple(x.shape[nb + nf :]))
+    left = xp.reshape(x, (*batch, size_of(free_x), inner))
+    right = xp.reshape(y, (*batch, inner, size_of(free_y)))
+    product = xp.reshape(xp.matmul(left, right), (*batch, *free_x, *free_y))
+    return xp.permute_dims(product, p.result) if p.result else product
+
+
+def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
+    """einsum of one array: diagonals, then sums, then the order of axes."""
+    labels, out = subscripts.split("->")
+    for c in dict.fromkeys(labels):
+        while labels.count(c) > 1:
+            i = labels.index(c)
+            j = labels.index(c, i + 1)
+            rest = [k for k in range(len(labels)) if k not in (i, j)]
+            n = x.shape[i]
+            y = xp.reshape(xp.permute_dims(x, (*rest, i, j)), (*[x.shape[k] for k in rest], n * n))
+            x = y[..., 0 : n * n : n + 1]
+            labels = "".join([labels[k] for k in rest]) + c
+    gone = tuple([i for i, c in enumerate(labels) if c not in out])
+    if gone:
+        x = xp.sum(x, axis=gone)
+        labels = "".join([c for c in labels if c in out])
+    return x if labels == out else xp.permute_dims(x, tuple([labels.index(c) for c in out]))
+
+
+def einsum_spread(xp: Any, g: Any, subscripts: str, shape: tuple[int, ...]) -> Any:
+    """The transpose of einsum_one: g back on diagonals and along summed axes of an array of that shape."""
+    labels, out = subscripts.split("->")
+    y = along(xp, g, tuple([out.index(c) if c in out and labels.index(c) == i else None
+                            for i, c in enumerate(labels)]))  # fmt: skip
+    y = xp.broadcast_to(y, shape)
+    for i, c in enumerate(labels):
+        first = labels.index(c)
+        if first != i:
+            on = np.eye(shape[i], dtype=bool).reshape([n if k in (first, i) else 1 for k, n in enumerate(shape)])
+            y = xp.where(xp.from_numpy(on, g), y, 0)
+    return y
+
+
+def cross(xp: Any, a: Any, b: Any) -> Any:
+    """The cross product of vectors of length 3 along the last axis."""
+    x, y = [[v[..., i] for i in range(3)] for v in (a, b)]
+    parts = [x[i] * y[j] - x[j] * y[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return xp.stack(parts, axis=-1)
+
+
+# -- symmetric matrices --------------------------------------------------------------------------------------------
+def hermitian(xp: Any, x: Any) -> Any:
+    """(x + x^H) / 2."""
+    return 0.5 * (x + conjugate(xp, xp.matrix_transpose(x)))
+
+
+def cholesky(xp: Any, x: Any) -> Any:
+    """The lower factor of the Hermitian part of x."""
+    return xp.linalg.cholesky(hermitian(xp, x))
+
+
+def eigh(xp: Any, x: Any, values_of: str) -> Any:
+    """Eigenvalues, ascending, and eigenvectors of the Hermitian part of x."""
+    w, v = xp.linalg.eigh(hermitian(xp, x))
+    return w, v
+
+
+def eigvalsh(xp: Any, x: Any) -> Any:
+    """Eigenvalues, ascending, of the Hermitian part of x."""
+    return xp.linalg.eigvalsh(hermitian(xp, x))
+
+
+def svd(xp: Any, x: Any, values_of: str) -> Any:
+    """The reduced singular value decomposition."""
+    u, s, vh = xp.linalg.svd(x, full_matrices=False)
+    return u, s, vh
+
+
+def svd_full(xp: Any, x: Any) -> Any:
+    """The singular value decomposition with square factors."""
+    u, s, vh = xp.linalg.svd(x, full_matrices=True)
+    return u, s, vh
+
+
+def qr(xp: Any, x: Any) -> Any:
+    """The reduced QR decomposition."""
+    q, r = xp.linalg.qr(x)
+    return q, r
+
+
+def qr_complete(xp: Any, x: Any) -> Any:
+    """The QR decomposition with a square Q."""
+    q, r = xp.linalg.qr(x, mode="complete")
+    return q, r
+
+
+def slogdet(xp: Any, x: Any) -> Any:
+    """Sign and logarithm of the absolute value of the determinant."""
+    sign, logabsdet = xp.linalg.slogdet(x)
+    return sign, logabsdet
+
+
+def rounding(xp: Any, w: Any) -> Any:
+    """The size up to which differences of w (its last axis) are rounding, as the side of a matrix."""
+    n = w.shape[-1]
+    return 4 * n * number_of(xp, w) * xp.max(xp.abs(w), axis=-1)[..., None, None]
+
+
+def closed_gaps(xp: Any, w: Any) -> Any:
+    """Which pairs of different indices have equal values."""
+    gap = w[..., None, :] - w[..., :, None]
+    if 0 in gap.shape:
+        return gap != 0
+    n = w.shape[-1]
+    return (xp.abs(gap) <= rounding(xp, w)) & xp.from_numpy(~np.eye(n, dtype=bool), w)
+
+
+def closed_sums(xp: Any, s: Any) -> Any:
+    """Which pairs of indices have values that are both 0."""
+    total = s[..., None, :] + s[..., :, None]
+    return total != 0 if 0 in total.shape else total <= rounding(xp, s)
+
+
+def faint(xp: Any, x: Any, beside: Any) -> Any:
+    """Which elements of the matrix x are rounding beside another matrix."""
+    if 0 in x.shape or 0 in beside.shape:
+        return xp.abs(x) <= 0
+    most = xp.max(xp.abs(beside), axis=(-2, -1), keepdims=True)
+    return xp.abs(x) <= 64 * x.shape[-1] * number_of(xp, x) * most
+
+
+def negligible(xp: Any, n: Any, m: Any, lost: Any, doubt: bool) -> Any:
+    """Which n are rounding beside m, where that makes the quotient 0 / 0 a 0 for certain."""
+    small = faint(xp, n, m)
+    if doubt:
+        small = small & ((faint(xp, m, m) & ~lost) | xp.from_numpy(np.eye(n.shape[-1], dtype=bool), n))
+    return small
+
+
+def gap_quotient(xp: Any, n: Any, gap: Any, negligible: Any) -> Any:
+    """n / gap; over a gap of zero: 0 where n is negligible, else NaN."""
+    closed = gap == 0
+    y = n / xp.where(closed, 1, gap)
+    nothing = xp.where(negligible, xp.zeros_like(y), math.nan)
+    return xp.where(closed, nothing, y)
+
+
+# -- determinants --------------------------------------------------------------------------------------------------
+def det_derivative(xp: Any, a: Any, *xs: Any) -> Any:
+    """The derivatives of the determinant without a division: see linalg_kernels.det_derivative."""
+    n, k = a.shape[-1], len(xs) + 1
+    if n < k:
+        shape = np.broadcast_shapes(*[tuple(x.shape) for x in (a, *xs)])
+        return xp.zeros(shape, dtype=a.dtype, **xp.placed(a))
+    u, s, vh = xp.linalg.svd(a)
+    unit = xp.linalg.det(u) * xp.linalg.det(vh)
+    uh, v = conjugate(xp, xp.matrix_transpose(u)), conjugate(xp, xp.matrix_transpose(vh))
+    c = minors(xp, leave_out(xp, s, k), [xp.matmul(xp.matmul(uh, x), v) for x in xs], a.dtype)
+    c = xp.matmul(xp.matmul(conjugate(xp, u), c), conjugate(xp, vh))
+    return unit[..., None, None] * c
+
+
+def leave_out(xp: Any, s: Any, k: int) -> Any:
+    """The products of all s but those of k distinct indices, as an array with k axes; 0 where indices coincide."""
+    n = s.shape[-1]
+    grid = np.indices((n,) * k)
+    distinct = np.ones((n,) * k, bool)
+    for i, j in combinations(range(k), 2):
+        distinct &= grid[i] != grid[j]
+    p = xp.where(xp.from_numpy(distinct, s), xp.reshape(xp.ones_like(s[..., 0]), (*s.shape[:-1], *(1,) * k)), 0)
+    for i in range(n):
+        left_out = (grid == i).any(axis=0)
+        p = p * xp.where(xp.from_numpy(left_out, s), 1, xp.reshape(s[..., i], (*s.shape[:-1], *(1,) * k)))
+    return p
+
+
+def minors(xp: Any, p: Any, xs: list[Any], dtype: Any) -> Any:
+    """det_derivative at a diagonal matrix: p says what the other diagonal entries contribute (see leave_out)."""
+    k = len(xs) + 1
+    total: Any = None
+    if p.dtype != dtype:
+        p = xp.astype(p, dtype)
+    for q, sign in permutations_with_sign(k):
+        y = p
+        for i, x in enumerate(xs):
+            y = y * placed(xp, x, i, q[i], k)
+        row, column = k - 1, q[k - 1]
+        summed = tuple([axis - k for axis in range(k) if axis not in (row, column)])
+        y = xp.sum(y, axis=summed) if summed else y
+        if row == column:
+            y = y[..., None] * identity(xp, y.shape[-1], y)
+        elif row < column:
+            pass
+        else:
+            y = xp.matrix_transpose(y)
+        total = sign * y if total is None else total + sign * y
+    return total
+
+
+def placed(xp: Any, x: Any, row: int, column: int, k: int) -> Any:
+    """The matrices x along axes `row` and `column` of the last k (their diagonals, where both are one)."""
+    batch = tuple(x.shape[:-2])
+    n = x.shape[-1]
+    if row == column:
+        y = xp.linalg.diagonal(x)
+        return xp.reshape(y, (*batch, *[n if axis == row else 1 for axis in range(k)]))
+    y = x if row < column else xp.matrix_transpose(x)
+    return xp.reshape(y, (*batch, *[n if axis in (row, column) else 1 for axis in range(k)]))
+
+
+# -- the exponential -----------------------------------------------------------------------------------------------
+def expm(xp: Any, x: Any, blocks: int) -> Any:
+    """The exponential of matrices by scaling, Pade's approximant and squaring; looks at the norm of x."""
+    n = x.shape[-1]
+    if 0 in x.shape:
+        return x
+    size = n // blocks
+    norm = float(xp.max(xp.sum(xp.abs(x[..., 0:size, 0:size]), axis=-2)))
+    eye = identity(xp, n, x)
+    limit, b = PADE[13]
+    squarings = max(0, math.ceil(math.log2(norm / limit))) if norm > limit else 0
+    x = x / 2.0**squarings
+    x2 = xp.matmul(x, x)
+    x4 = xp.matmul(x2, x2)
+    x6 = xp.matmul(x4, x2)
+    odd = xp.matmul(x6, b[13] * x6 + b[11] * x4 + b[9] * x2) + b[7] * x6 + b[5] * x4 + b[3] * x2 + b[1] * eye
+    even = xp.matmul(x6, b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2 + b[0] * eye
+    odd = xp.matmul(x, odd)
+    y = xp.linalg.solve(even - odd, even + odd)
+    for _ in range(squarings):
+        y = xp.matmul(y, y)
+    return y
+
+
+def block_triangle(xp: Any, x: Any, e: Any) -> Any:
+    """[[x, e], [0, x]]."""
+    x, e = xp.broadcast_arrays(x, e)
+    if x.dtype != e.dtype:
+        dtype = xp.result_type(x, e)
+        x, e = xp.astype(x, dtype), xp.astype(e, dtype)
+    top, bottom = xp.concat([x, e], axis=-1), xp.concat([xp.zeros_like(x), x], axis=-1)
+    return xp.concat([top, bottom], axis=-2)
+
+
+# -- diagonals and norms -------------------------------------------------------------------------------------------
+def diagonal(xp: Any, x: Any, offset: int) -> Any:
+    """The diagonals of the last two axes."""
+    return xp.linalg.diagonal(x, offset=offset)
+
+
+def onto_diagonal(xp: Any, g: Any, offset: int, shape: tuple[int, int]) -> Any:
+    """Matrices of that shape with g on a diagonal."""
+    rows = shape[0]
+    before = min(max(-offset, 0), rows)
+    parts = [g]
+    for length, place in ((before, 0), (rows - before - g.shape[-1], len(parts))):
+        if length > 0:
+            zeros = xp.zeros((*g.shape[:-1], length), dtype=g.dtype, **xp.placed(g))
+            parts.insert(place if place == 0 else len(parts), zeros)
+    column = xp.concat(parts, axis=-1) if len(parts) > 1 else g
+    return xp.where(xp.from_numpy(np.eye(*shape, offset, dtype=bool), g), column[..., None], 0)
+
+
+def norm2(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    """The Euclidean norm along the axes, of elements scaled by the largest, so that no square over- or underflows."""
+    size, scale = scaled(xp, x, axis, xp.max)
+    return xp.sqrt(xp.sum(size * size, axis=axis)) * scale
+
+
+def p_norm(xp: Any, x: Any, p: float, axis: tuple[int, ...]) -> Any:
+    """(sum |x|^p)^(1/p) along the axes, scaled by the largest |x| (the smallest for p < 0)."""
+    size, scale = scaled(xp, x, axis, xp.max if p > 0 else xp.min)
+    return xp.sum(size**p, axis=axis) ** (1 / p) * scale
+
+
+def scaled(xp: Any, x: Any, axis: tuple[int, ...], extreme: Any) -> tuple[Any, Any]:
+    """|x| over its extreme along the axes, and that extreme (1 where it is no number to divide by)."""
+    size = xp.abs(x)
+    if 0 in x.shape:
+        return size, 1.0
+    pivot = extreme(size, axis=axis, keepdims=True)
+    scale = xp.where((pivot == 0) | ~xp.isfinite(pivot), 1, pivot)
+    return size / scale, xp.reshape(scale, tuple([n for i, n in enumerate(x.shape) if i not in axis]))
+
+
+KERNELS: dict[str, Any] = {
+    function.__name__: function
+    for function in (
+        block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eigh, eigvalsh, einsum, einsum_one,
+        einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr, qr_complete, slogdet,
+        svd, svd_full,
+    )
+} | {f"det_derivative_{order}": det_derivative for order in range(1, 9)}  # fmt: skip
