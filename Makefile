@@ -1,4 +1,4 @@
-# demo, test, test-full, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
+# demo, test, test-full, test-torch, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
 # and makes it again when pyproject.toml changes. Needed on the machine: Python 3.11 or newer, git and make.
 
 # The first interpreter that is new enough; say `make PYTHON=... test` for another.
@@ -10,13 +10,14 @@ PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 OUT         := out
 
-.PHONY: help demo test test-full bench lint clean
+.PHONY: help demo test test-full test-torch bench lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo       the article's programs, a Hessian, and a network that resists perturbation"
 	@echo "make test       ruff, the strict type check and the tests"
 	@echo "make test-full  the same with the slow tests and fifty times as many random programs"
+	@echo "make test-torch the samples of all functions on PyTorch tensors"
 	@echo "make bench      gradtape beside its peers: a table, JSON and a plot (BENCH_ARGS='--help' for options)"
 	@echo "make lint       ruff and the strict type check"
 	@echo "make clean      removes environments, caches and $(OUT)/"
@@ -36,8 +37,8 @@ help:
 	@touch $@
 
 # Small matrices, and processes side by side: threads of the linear algebra would only wait for each other.
-test test-full: export OPENBLAS_NUM_THREADS := 1
-test test-full: export OMP_NUM_THREADS := 1
+test test-full test-torch: export OPENBLAS_NUM_THREADS := 1
+test test-full test-torch: export OMP_NUM_THREADS := 1
 
 demo: .venv/demo/.stamp
 	@.venv/demo/bin/python examples/demo.py --out $(OUT)
@@ -55,6 +56,10 @@ test-full: .venv/test/.stamp
 	.venv/test/bin/python -m ruff check .
 	.venv/test/bin/python -m mypy
 	GRADTAPE_FUZZ=3000 .venv/test/bin/python -m pytest -n 2 -m "slow or not slow" $(PYTEST_ARGS)
+
+test-torch: .venv/torch/.stamp
+	.venv/torch/bin/python -m pytest -n 2 -k torch tests/test_array_libraries.py tests/test_primitives_on_libraries.py \
+	  $(PYTEST_ARGS)
 
 # Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
 PEERS := tensorflow-cpu jax torch==2.13.0 autograd

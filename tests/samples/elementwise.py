@@ -149,8 +149,9 @@ for name in ("scale", "scale_either"):
 
 # -- selecting, and what takes more than two ---------------------------------------------------------------------
 CONDITION = R > 0.5
-sample("where", lambda a, b: e.where(beside(CONDITION, a), a, b), R, ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
-sample("where", lambda a, b: e.where(beside(CONDITION, a), a, b), R[0, 0], ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
+choice = lambda a, b: e.where(beside(CONDITION, a), a, b)
+sample("where", choice, R, ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
+sample("where", choice, R[0, 0], ROW, numpy=lambda a, b: np.where(CONDITION, a, b))
 sample("where", lambda a, b: e.where(a > b, a, b), R[0, 0], ROW[0], numpy=lambda a, b: np.where(a > b, a, b))
 sample("where", lambda c, a: e.where(c, a, 0.0), CONDITION, R, numpy=lambda c, a: np.where(c, a, 0.0))
 sample("where", lambda x: e.where(x > 0, e.sqrt(x), x * x), R, numpy=lambda x: np.where(x > 0, np.sqrt(X), x * x),

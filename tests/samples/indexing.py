@@ -115,4 +115,5 @@ sample("gather", lambda x: gt.take_along_axis(x, [[1]], axis=0), matrix,
 sample("gather", lambda x: gt.compress([True, False, True], x, axis=0), matrix,
        numpy=lambda x: np.compress([True, False, True], x, axis=0), label="compress")  # fmt: skip
 sample("gather", lambda x: gt.extract(mask, x), matrix, numpy=lambda x: np.extract(mask, x), label="extract")
-sample("last_writers", lambda i: updated(beside(np.zeros(3), i), i, beside(np.arange(4.0), i)), rows, label="last one wins")
+sample("last_writers", lambda i: updated(beside(np.zeros(3), i), i, beside(np.arange(4.0), i)), rows,
+       label="last one wins")  # fmt: skip

@@ -157,15 +157,16 @@ def along(kernel: Callable[..., Any], *data: Any, axis: Any, **parameters: Any) 
     import dask.array as da
 
     axes = axis if isinstance(axis, tuple) else (axis,)
-    arrays = [x.rechunk({a: -1 for a in axes}) for x in da.broadcast_arrays(*data)]
+    arrays = [x.rechunk(dict.fromkeys(axes, -1)) for x in da.broadcast_arrays(*data)]
     dtype = np.asarray(kernel(*[np.zeros([1] * x.ndim, x.dtype) for x in arrays], axis=axis, **parameters)).dtype
     return da.map_blocks(partial(kernel, axis=axis, **parameters), *arrays, dtype=dtype)
 
 
 def leave_one_out(xp: Any, rows: Any, axis: tuple[int, ...]) -> Any:
     """For each element the product of all others along the axes."""
-    rows = rows.rechunk({a: -1 for a in (*axis, rows.ndim - 1)})
-    return rows.map_blocks(partial(reduction_kernels.leave_one_out, axis=axis), dtype=rows.dtype, drop_axis=rows.ndim - 1)
+    rows = rows.rechunk(dict.fromkeys((*axis, rows.ndim - 1), -1))
+    kernel = partial(reduction_kernels.leave_one_out, axis=axis)
+    return rows.map_blocks(kernel, dtype=rows.dtype, drop_axis=rows.ndim - 1)
 
 
 def searchsorted(xp: Any, x1: Any, x2: Any, side: str, lead: int) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import is_floating, numpy_dtype
 from ..primitive import Core, General, Linear, Solves, apply
+from ..tensor import RAW, Tensor
 from .declare import as_dtype, dtype_of, is_complex, operand, shape_of
 from .elementwise import conj
 from .manipulation import astype, reshape
@@ -40,7 +41,8 @@ def conjugate(x: Any) -> Any:
 
 def adjoint(x: Any) -> Any:
     """The conjugate transpose."""
-    return conj(x.mT) if is_complex(x) else x.mT
+    y = x.mT if type(x) in RAW or isinstance(x, Tensor) else matrix_transpose(x)
+    return conj(y) if is_complex(y) else y
 
 
 def hermitian_part(x: Any) -> Any:

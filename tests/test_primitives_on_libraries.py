@@ -1,0 +1,80 @@
+"""Every primitive's samples on every array library: values and derivatives are those of the NumPy backend.
+
+They stay in the library and in the dtype. What a library lacks is in a table with the reason; nothing else may be left
+out. JAX compiles each shape of each operation anew, so that most of its samples have the marker `slow`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradtape.arrays.dtypes import numpy_dtype
+from gradtape.errors import NoKernelError
+
+from .array_libraries import LIBRARIES, LibraryCase, maker
+from .samples import SAMPLES, Sample
+from .test_primitives import FLOWING, differentiated
+
+#: What a library has not: the function that the error names begins like this.
+LACKS = {"array_api_strict": {"special.": "the standard has no special functions"}}
+
+#: What a library computes otherwise, and why that is right.
+OTHERWISE = {
+    ("torch", "svd[2x4]"): "the signs of singular vectors are the library's choice",
+    ("jax", "xlogy[3,3]"): "XLA takes numbers below 1e-308 for 0",
+}
+
+#: Derivatives looked at beside the gradient: where they are cheap, for rules are the same on all libraries.
+MODES = {"array_api_strict": ["pushforward", "batch"], "torch": ["pushforward", "batch"]}
+
+#: Samples of each primitive on JAX that are not marked slow.
+FEW = 2
+
+
+def pairs() -> Any:
+    """(library, sample) for each."""
+    seen: Counter[str] = Counter()
+    for library in LIBRARIES:
+        for s in SAMPLES:
+            seen[library + s.primitive] += 1
+            slow = library == "jax" and seen[library + s.primitive] > FEW
+            yield pytest.param(library, s, id=f"{library}-{s}", marks=[pytest.mark.slow] * slow)
+
+
+@pytest.mark.parametrize(("library", "s"), list(pairs()))
+def test_sample(library: str, s: Sample) -> None:
+    """Value and gradient, and more where it is cheap."""
+    array = maker(library)
+    if (library, str(s)) in OTHERWISE:
+        pytest.skip(OTHERWISE[library, str(s)])
+    wrt = differentiated(s)
+    ours = LibraryCase(s.function, s.arguments, wrt, np.asarray)
+    with np.errstate(all="ignore"):
+        theirs = LibraryCase(s.function, s.arguments, wrt, array)
+        kind = type(array(1.0))
+        asked = ["value"]
+        if s in FLOWING:
+            asked += ["gradient", *[m for m in MODES.get(library, []) if m != "batch" or s.batched]]
+        for what in asked:
+            try:
+                found = theirs.ask(what)
+            except NoKernelError as error:
+                name = str(error).rpartition("has no function ")[2]
+                reasons = [reason for start, reason in LACKS.get(library, {}).items() if name.startswith(start)]
+                if not reasons:
+                    raise
+                pytest.skip(reasons[0])
+            for y, want in zip(found, ours.ask(what), strict=True):
+                assert type(y.data) is kind, what
+                assert numpy_dtype(y.dtype) == want.dtype, what
+                assert y.shape == want.shape, what
+                close(y.numpy(), want.numpy(), s.tolerance, what)
+
+
+def close(found: Any, wanted: Any, tolerance: float, what: str) -> None:
+    """Raise AssertionError unless the two agree."""
+    np.testing.assert_allclose(found, wanted, rtol=1e-9 * tolerance, atol=1e-10 * tolerance, err_msg=what)
