@@ -117,6 +117,12 @@ def cholesky(xp: Any, x: Any) -> Any:
     return xp.linalg.cholesky(hermitian(xp, x))
 
 
+def eig(xp: Any, x: Any) -> Any:
+    """Eigenvalues and eigenvectors of complex matrices."""
+    w, v = xp.linalg.eig(x)
+    return w, v
+
+
 def eigh(xp: Any, x: Any, values_of: str) -> Any:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian part of x."""
     w, v = xp.linalg.eigh(hermitian(xp, x))
@@ -344,7 +350,7 @@ def scaled(xp: Any, x: Any, axis: tuple[int, ...], extreme: Any) -> tuple[Any, A
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eigh, eigvalsh, einsum, einsum_one,
+        block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eig, eigh, eigvalsh, einsum, einsum_one,
         einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr, qr_complete, slogdet,
         svd, svd_full,
     )

@@ -183,12 +183,6 @@ def xlog1py(xp: Any, a: Any, b: Any) -> Any:
     return a * xp.log1p(xp.where((a == 0) & (b == b), 0, b))
 
 
-def divide_absorbing(xp: Any, a: Any, b: Any) -> Any:
-    """a / b, 0 where a is 0 whatever b is."""
-    a, b = pair(xp, a, b)
-    return a / xp.where(a == 0, 1, b)
-
-
 def entr(xp: Any, x: Any) -> Any:
     """-x log(x), 0 at 0 and -inf below."""
     x = floating(xp, x)
@@ -352,7 +346,7 @@ def one_hot(xp: Any, indices: Any, depth: int, dtype: Any) -> Any:
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        bessel_i, betaln, divide_absorbing, elu, entr, erfcinv, gamma, gamma_density, gaussian, gelu, leaky_relu,
+        bessel_i, betaln, elu, entr, erfcinv, gamma, gamma_density, gaussian, gelu, leaky_relu,
         log_expit, log_ndtr, log_softmax, logit, one_hot, polygamma, rel_entr, relu, relu6, scaled_bessel_i,
         sigmoid_cross_entropy, silu, softmax, softmax_cross_entropy, softplus, softsign, sparse_softmax_cross_entropy,
         xlog1py, xlogy,

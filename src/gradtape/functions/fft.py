@@ -45,27 +45,27 @@ _RFFT: Linear = Linear(
     "rfft",
     lambda x, n, axis, norm: np.fft.rfft(x, axis=axis, norm=norm),
     lambda g, x, n, axis, norm: apply_linear(
-        _IRFFT, multiply(conj(g), counted(g, n, axis, 0.5)), n=n, axis=axis, norm=SWAPPED[norm]
+        _IRFFT, weighted(conj(g), n, axis, 0.5), n=n, axis=axis, norm=SWAPPED[norm]
     ),
     batch=Axes(("axis",)),
 )
 _IRFFT: Linear = Linear(
     "irfft",
     lambda x, n, axis, norm: np.fft.irfft(x, n, axis=axis, norm=norm),
-    lambda g, x, n, axis, norm: multiply(
-        conj(apply_linear(_RFFT, g, n=n, axis=axis, norm=SWAPPED[norm])), counted(x, n, axis, 2.0)
+    lambda g, x, n, axis, norm: weighted(
+        conj(apply_linear(_RFFT, g, n=n, axis=axis, norm=SWAPPED[norm])), n, axis, 2.0
     ),
     batch=Axes(("axis",)),
 )
 
 
-def counted(x: Any, n: int, axis: int, weight: float) -> Any:
-    """`weight` for the frequencies that half a spectrum of n numbers holds once for two, 1 for those at its ends."""
+def weighted(x: Any, n: int, axis: int, weight: float) -> Any:
+    """Half a spectrum x of n numbers, where the frequencies that it holds once for two are multiplied by `weight`."""
     weights = np.full(n // 2 + 1, weight, real_numpy_dtype(x))
     weights[0] = 1
     if n % 2 == 0:
         weights[-1] = 1
-    return static(weights.reshape([-1 if a == axis else 1 for a in range(len(x.shape))]), x)
+    return multiply(x, static(weights.reshape([-1 if a == axis else 1 for a in range(len(x.shape))]), x))
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------
