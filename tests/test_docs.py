@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from . import samples
+from .array_libraries import LibraryCase, maker
 from .checks import Case, check_batch, check_orders, check_shapes_and_dtypes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,10 +34,11 @@ def test_programs_run(page: Path) -> None:
 
 def test_the_worked_example_of_contributing() -> None:
     """Declared and sampled as the text says, the new function passes all checks."""
+    from gradtape.arrays.standard_kernels import KERNELS
     from gradtape.functions import declare, elementwise
     from gradtape.primitive import REGISTRY
 
-    rule, example = programs(ROOT / "CONTRIBUTING.md")
+    rule, example, kernel = programs(ROOT / "CONTRIBUTING.md")
     scope = dict(vars(elementwise))
     known = len(samples.SAMPLES)
     try:
@@ -51,7 +53,15 @@ def test_the_worked_example_of_contributing() -> None:
         check_orders(case, s.order)
         check_shapes_and_dtypes(case)
         check_batch(case, 1e-9)
+        exec(kernel, scope)
+        KERNELS[s.primitive] = scope[s.primitive]
+        wanted, found = [
+            LibraryCase(s.function, s.arguments, (0,), array).ask("gradient")[0].numpy()
+            for array in (np.asarray, maker("array_api_strict"))
+        ]
+        np.testing.assert_allclose(found, wanted)
     finally:
+        KERNELS.pop("gudermannian", None)
         del samples.SAMPLES[known:]
         REGISTRY.pop("gudermannian", None)
         declare.PRIMITIVE_OF.pop("gudermannian", None)
