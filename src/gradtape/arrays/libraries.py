@@ -44,7 +44,7 @@ log2 logaddexp logical_and logical_not logical_or logical_xor matmul matrix_tran
 negative nextafter not_equal permute_dims positive prod real reciprocal remainder reshape roll sign signbit sin sinh
 sqrt square subtract sum tan tanh tril triu trunc
 """
-LINALG = "cholesky det eigh eigvalsh inv matrix_rank pinv qr slogdet solve svd svdvals"
+LINALG = "cholesky det eig eigh eigvalsh inv matrix_rank pinv qr slogdet solve svd svdvals"
 FFT = "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftshift ifftshift"
 STANDARD = frozenset(NAMES.split())
 EXTENSIONS = {"linalg": frozenset(LINALG.split()), "fft": frozenset(FFT.split())}

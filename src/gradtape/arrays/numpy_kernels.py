@@ -383,8 +383,10 @@ def expm1(x: Any) -> Any:
         if odd.any():
             with np.errstate(all="ignore"):
                 grown = np.exp(a)
-                re = np.where(b == 0, np.expm1(a), np.where(a < 0, -1, np.where(np.isfinite(b), grown * np.cos(b), a)))
-                im = np.where(b == 0, b, np.where(a < 0, 0 * np.where(np.isfinite(b), np.sin(b), 1), grown * np.sin(b)))
+                sine, cosine = np.sin(b), np.cos(b)
+                re = np.where(a < 0, -1, np.where(np.isfinite(b), grown * cosine, a))
+                im = np.where(a < 0, 0 * np.where(np.isfinite(b), sine, 1), grown * sine)
+                re, im = np.where(b == 0, np.expm1(a) + 0.0, re), np.where(b == 0, b, im)
             finite = np.isfinite(a) & ~np.isfinite(b)  # of these NumPy has the values
             y = np.where(odd & ~finite, complex_of(re, im), y).astype(y.dtype)[()]
     return y

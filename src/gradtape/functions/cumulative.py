@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
-from ..arrays.dtypes import numpy_dtype
+from ..arrays.dtypes import kind_of, numpy_dtype
 from ..primitive import Axes, General, Linear, Solves, apply, scale
 from .declare import dtype_of, normalized_axes, operand, shape_of
 from .elementwise import not_equal
 from .manipulation import FULL, astype, broadcast_to, concat, reshape
-from .reductions import batched_alike
+from .reductions import as_asked, batched_alike
 from .static import full, static
 from .untaped import untaped
 
@@ -129,7 +129,7 @@ def cumulative_sum(
     [1.0, 3.0, 6.0]
     """
     x, axis = _prepared(x, axis, dtype, "cumulative_sum", flatten=False)
-    y = apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False)
+    y = as_asked(apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False), dtype)
     return _with_initial(y, axis, 0) if include_initial else y
 
 
@@ -147,7 +147,7 @@ def cumulative_prod(
     [1.0, 8.0, 0.0]
     """
     x, axis = _prepared(x, axis, dtype, "cumulative_prod", flatten=False)
-    y = apply(_CUMULATIVE_PROD, x, axis=axis)
+    y = as_asked(apply(_CUMULATIVE_PROD, x, axis=axis), dtype)
     return _with_initial(y, axis, 1) if include_initial else y
 
 
@@ -160,7 +160,7 @@ def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     [1.0, 3.0, 6.0, 10.0]
     """
     x, axis = _prepared(x, axis, dtype, "cumsum", flatten=True)
-    return apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False)
+    return as_asked(apply(_CUMULATIVE_SUM, x, axis=axis, reverse=False), dtype)
 
 
 @untaped("x.cumprod(axis, dtype)")
@@ -172,7 +172,7 @@ def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     [1.0, 2.0, 6.0]
     """
     x, axis = _prepared(x, axis, dtype, "cumprod", flatten=True)
-    return apply(_CUMULATIVE_PROD, x, axis=axis)
+    return as_asked(apply(_CUMULATIVE_PROD, x, axis=axis), dtype)
 
 
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
@@ -194,7 +194,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     before = (FULL,) * axis
     for _ in range(n):
         a, b = y[(*before, slice(1, None))], y[(*before, slice(None, -1))]
-        y = not_equal(a, b) if dtype_of(y).kind == "b" else a - b
+        y = not_equal(a, b) if kind_of(dtype_of(y)) == "b" else a - b
     return y
 
 

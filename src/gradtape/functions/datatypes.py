@@ -6,15 +6,25 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import bool_ as bool_
+from numpy import (
+    complex64,
+    complex128,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
 
 from ..arrays.dtypes import kind_of, numpy_dtype
 from .declare import result_type as meeting
-
-bool_ = np.dtype(np.bool_)
-int8, int16, int32, int64 = (np.dtype(f"int{n}") for n in (8, 16, 32, 64))
-uint8, uint16, uint32, uint64 = (np.dtype(f"uint{n}") for n in (8, 16, 32, 64))
-float16, float32, float64 = (np.dtype(f"float{n}") for n in (16, 32, 64))
-complex64, complex128 = np.dtype("complex64"), np.dtype("complex128")
 
 e, pi, inf, nan, newaxis = math.e, math.pi, math.inf, math.nan, None
 

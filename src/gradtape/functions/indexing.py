@@ -41,6 +41,8 @@ Key = tuple[Any, ...]
 
 # -- keys --------------------------------------------------------------------------------------------------------
 BOUND = frozenset([int, type(None)])
+#: Classes of entries that NumPy understands without help.
+ENTRIES = frozenset([int, slice, type(None), type(Ellipsis), ndarray])
 
 
 def is_static(k: Any) -> bool:
@@ -299,10 +301,10 @@ def getitem(x: Any, key: Any, /) -> Any:
         if active():
             if type(key) is int or (type(key) is slice and is_static(key)):
                 return apply_linear(_GETITEM, x, key=(key,))
-        else:
+        elif key.__class__ in ENTRIES or (key.__class__ is tuple and ENTRIES.issuperset([k.__class__ for k in key])):
             try:
                 y = x._data[key]
-            except Exception:  # parsed() says what is wrong, and knows more kinds of key
+            except Exception:  # parsed() says what is wrong
                 y = None
             if y.__class__ in RAW:
                 if y.__class__ is ndarray and y.size * kernels.SMALL <= x._data.size:

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
 from ..primitive import Chosen, Core, Equal, Flow, General, Linear, MatrixFunction, Rule, Zero, apply
-from ..tensor import underlying
+from ..tensor import to_array, underlying
 from .declare import dtype_of, is_complex, operand, shape_of
 from .decompositions import (
     EighResult,
@@ -139,7 +139,7 @@ def pinv(x: Any, /, *, rtol: float | None = None) -> Any:
 
     Derivatives hold while the rank stays what it is.
     """
-    return apply(_PINV, matrices(x, "pinv", square=False), rtol=rtol)
+    return apply(_PINV, matrices(x, "pinv", square=False), rtol=to_array(rtol))
 
 
 def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, Any]:
@@ -160,7 +160,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
 
 def matrix_rank(x: Any, /, *, rtol: float | None = None) -> Any:
     """How many singular values exceed rtol times the largest; no derivative flows through it."""
-    return apply(_RANK, floating(operand(x, "linalg.matrix_rank", "x")), rtol=rtol)
+    return apply(_RANK, floating(operand(x, "linalg.matrix_rank", "x")), rtol=to_array(rtol))
 
 
 _RANK = Zero(

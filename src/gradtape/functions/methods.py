@@ -12,7 +12,7 @@ from typing import Any
 
 from ..context import active
 from ..hotpath import compile_function
-from ..tensor import Tensor, concrete, ndarray, tensor, to_array
+from ..tensor import Tensor, concrete, ndarray, note_exit, tensor, to_array
 from . import indexing, manipulation
 from .elementwise import clip, conj, imag, positive, real
 
@@ -203,15 +203,18 @@ def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
 def _dlpack(
     self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
 ) -> Any:
-    """The value for another library, as numpy.ndarray.__dlpack__; LostGradientError while it is differentiated.
+    """The value for another library, as numpy.ndarray.__dlpack__ has it: a constant for every derivative.
 
-    A consumer that cannot be told to leave the memory alone gets a copy, unless it asks for none.
+    As x.numpy() it is asked for, not implied; tapes note it, to explain a missing gradient by it. A consumer that
+    cannot be told to leave the memory alone gets a copy, unless it asks for none.
     """
-    array = self.__array__()
-    if copy is False:
-        array = self.data
-    elif copy is None and (max_version is None or max_version[0] < 1) and not array.flags.writeable:
-        array = array.copy()
+    note_exit(self, "__dlpack__")
+    array = data = self.data
+    if copy is None and isinstance(data, ndarray):
+        array = data.view()
+        array.flags.writeable = False
+        if max_version is None or max_version[0] < 1:
+            array = data.copy()
     return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
 
 

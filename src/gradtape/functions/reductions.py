@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import reduction_kernels as kernels
 from ..primitive import Axes, Chosen, Equal, General, Linear, Primitive, Zero, apply, apply_linear, scale
 from ..tensor import Tensor, underlying
-from .declare import is_complex, normalized_axes, operand, shape_of
+from .declare import as_dtype, is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
 from .manipulation import astype, broadcast_to, concat, permute_dims, reshape
 from .untaped import untaped
@@ -100,7 +100,13 @@ def reduced(primitive: Primitive, x: Any, axis: Axis, keepdims: Any, dtype: Any 
     x = operand(x, name, "x")
     if dtype is not None:
         x = astype(x, dtype)
-    return apply(primitive, x, axis=axes_of(axis, len(shape_of(x)), name), keepdims=bool(keepdims), **parameters)
+    y = apply(primitive, x, axis=axes_of(axis, len(shape_of(x)), name), keepdims=bool(keepdims), **parameters)
+    return as_asked(y, dtype)
+
+
+def as_asked(y: Any, dtype: Any) -> Any:
+    """y in the dtype asked for: small integers are summed in larger ones, and would stay so."""
+    return y if dtype is None or y.dtype == as_dtype(dtype, y) else astype(y, dtype)
 
 
 @untaped("reduce(x, axis, dtype, None, keepdims)", reduce=np.add.reduce)

@@ -95,7 +95,7 @@ def isin(x1: Any, x2: Any, /, *, assume_unique: bool = False, invert: bool = Fal
     data = [concrete(x) if isinstance(x, Tensor) else x for x in arrays]
     library = library_of(data[0]) or library_of(data[1])
     if library is not None:
-        return tensor(library.isin(*data, assume_unique=assume_unique, invert=invert))
+        return tensor(library.isin(*data, invert=invert))
     found = np.isin(*data, assume_unique=assume_unique, invert=invert)
     if any(isinstance(x, Tensor) for x in arrays):
         return tensor(found if found.ndim else found[()])
