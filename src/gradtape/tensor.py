@@ -493,21 +493,21 @@ def _number(x: Tensor, kind: str) -> Any:
     if is_observed(x):
         if is_stored():
             raise lost("`array[index] = x`", "make the array a Tensor first: array = gradtape.asarray(array)")
-        note_exit(x, f"{kind}(x)")
+        note_exit(x, kind)
     if math.prod(data.shape) != 1:
         raise TypeError(f"only a Tensor of one element converts to {kind}, not one of shape {x.shape}")
     return to_numpy(data).item()
 
 
-def note_exit(x: Tensor, what: str) -> None:
+def note_exit(x: Tensor, kind: str) -> None:
     """Let every tape that follows x remember that its value was taken, which may explain a missing gradient."""
     if type(x) is VirtualTensor:
         if is_differentiated(x._data):
-            warn(f"{what} of a value that is being differentiated forward is a constant: its tangent is dropped")
+            warn(f"{kind}() of a value that is being differentiated forward is a constant: its tangent is dropped")
         return
     for observer in active():
         if x._key in observer.slots:
-            observer.note_number(x, what, users_line())
+            observer.note_number(x, kind, users_line())
 
 
 def is_stored() -> bool:
