@@ -269,6 +269,62 @@ def test_what_is_not_selected_is_harmless() -> None:
     np.testing.assert_array_equal(s.derivatives[2].numpy(), [2.0 - 0.25, 2.0])
 
 
+# -- large arrays --------------------------------------------------------------------------------------------------
+LARGE = {
+    "exp": gt.exp,
+    "sin": gt.sin,
+    "cos": gt.cos,
+    "tanh": gt.tanh,
+    "log": lambda x: gt.log(3 + x),
+    "square root": lambda x: gt.sqrt(3 + x),
+    "quotient": lambda x: (1 + x) / (x * x + 2),
+    "power": lambda x: (3 + x) ** 2.5,
+    "constants": lambda x: 2 * x - 1 + x / 3 - x,
+    "one that has no recurrence of its own": lambda x: gt.special.expit(x) * gt.atan(x),
+    "a branch not taken": lambda x: gt.where(x > 0, gt.sqrt(x), x**2) + gt.sqrt(gt.where(x > 0, x, 0.0)),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_arrays_are_computed_as_their_elements_are(name: str) -> None:
+    """They go through in blocks, with products that are looked at for 0 times infinity afterwards."""
+    random = np.random.default_rng(0)
+    x, v = random.uniform(-2, 2, (150, 200)), random.normal(size=(150, 200))
+    v[0] = 0.0
+    with np.errstate(all="ignore"):
+        whole = gt.taylor(LARGE[name], x, v, 5)
+        assert not any(np.isnan(c.numpy()).any() for c in whole.coefficients)
+        for i, j in [(0, 3), (0, 4), (149, 199), *random.integers(0, 150, (12, 2))]:
+            alone = gt.taylor(LARGE[name], x[i, j], v[i, j], 5)
+            for c, w in zip(alone.coefficients, whole.coefficients, strict=True):
+                np.testing.assert_allclose(float(c), w.numpy()[i, j], rtol=1e-12, atol=1e-12)
+
+
+def test_large_arrays_that_broadcast() -> None:
+    random = np.random.default_rng(1)
+    x, v, b = random.normal(size=(300, 1)), random.normal(size=(300, 1)), random.normal(size=100)
+    f = lambda x: gt.sum(gt.hypot(x, b) * gt.tanh(x * b + b) + gt.atan2(b, x), axis=1)
+    whole = gt.taylor(f, x, v, 4)
+    rows = [gt.taylor(f, x[i : i + 1], v[i : i + 1], 4) for i in (0, 200)]
+    for k in range(5):
+        np.testing.assert_allclose(whole.coefficients[k].numpy()[[0]], rows[0].coefficients[k].numpy(), rtol=1e-11)
+        np.testing.assert_allclose(whole.coefficients[k].numpy()[[200]], rows[1].coefficients[k].numpy(), rtol=1e-11)
+
+
+def test_terms_of_large_arrays_share_no_memory_that_is_written() -> None:
+    """A sum with a constant hands its terms on as they are; writing into the sum leaves them alone."""
+
+    def f(x: Any) -> Any:
+        y = gt.exp(x)
+        z = y + 1.0
+        z[0] = 0.0
+        return y, z
+
+    (y, z) = gt.taylor(f, X, V, 2).coefficients[2]
+    np.testing.assert_allclose(y.numpy(), V**2 * np.exp(X) / 2, rtol=1e-14)
+    np.testing.assert_allclose(z.numpy(), [0.0, *(V**2 * np.exp(X) / 2)[1:]], rtol=1e-14)
+
+
 # -- cost ----------------------------------------------------------------------------------------------------------
 def seconds(f: Callable[[], Any], repeats: int = 5) -> float:
     """The least time of a few."""

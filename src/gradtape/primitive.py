@@ -75,13 +75,15 @@ class Chosen(Rule):
 class Solves(NamedTuple):
     """The function is the y with a y = b: `product(a, y)`, linear in both, `a` and `b` being positions of arguments.
 
-    `quotient(b, a)`: the y for an a that does not move; the function itself by default.
+    `quotient(b, a)`: the y for an a that does not move; the function itself by default. `plain`: for elementwise
+    products and quotients the quotient of plain arrays, where no zero has to absorb.
     """
 
     a: int
     b: int
     product: Callable[..., Any]
     quotient: Callable[..., Any] | None = None
+    plain: Callable[[Any, Any], Any] | None = None
 
 
 class MatrixFunction(NamedTuple):
@@ -160,10 +162,11 @@ class Elementwise(Primitive):
 
     `singular`: slopes may be infinite or NaN where the function is finite or unselected, so that a zero
     cotangent has to absorb them. `raw_pulls`: kernels (g, saved) that say the same as the slopes on plain arrays,
-    where they take fewer passes than slope and product.
+    where they take fewer passes than slope and product. `recurrence`: a kernel for the Taylor coefficients of
+    plain numbers (see arrays/series_kernels.py).
     """
 
-    __slots__ = ("slopes", "names", "singular", "pulls", "raw_pulls", "lifts")
+    __slots__ = ("slopes", "names", "singular", "pulls", "raw_pulls", "lifts", "recurrence")
     pulls: Any
     raw_pulls: Any
     lifts: Any
@@ -178,6 +181,7 @@ class Elementwise(Primitive):
         register: bool = True,
         raw_pulls: tuple[Callable[..., Any], ...] | None = None,
         series: Any = None,
+        recurrence: Callable[..., Any] | None = None,
     ):
         if arguments is None:
             arguments = ("x",) if len(slopes) == 1 else ("a", "b", "c")[: len(slopes)]
@@ -185,7 +189,7 @@ class Elementwise(Primitive):
         self.slopes = tuple(Rule(s) if callable(s) and not isinstance(s, Rule) else s for s in slopes)
         saves = [s.names if isinstance(s, Rule) else () for s in self.slopes]
         super().__init__(name, kernel, arguments, "align", saves, register)
-        self.names, self.series = tuple(saves), series
+        self.names, self.series, self.recurrence = tuple(saves), series, recurrence
 
 
 class Linear(Primitive):

@@ -109,15 +109,17 @@ def elementwise(
     singular: bool = False,
     raw_pulls: tuple[Function, ...] | None = None,
     series: Any = None,
+    recurrence: Function | None = None,
     doc: str = "",
 ) -> Function:
     """A function of each element, from one slope per argument: a number, a function of (x or a, b; y), or a route.
 
-    `kernel`: NumPy's function of that name by default. `singular`, `raw_pulls`, `series`: see primitive.Elementwise.
+    `kernel`: NumPy's function of that name by default. `singular`, `raw_pulls`, `series`, `recurrence`: see
+    primitive.Elementwise.
     """
     kernel = kernel or getattr(np, name)
     primitive = PRIMITIVE_OF[name] = Elementwise(
-        name, kernel, slopes, singular=singular, raw_pulls=raw_pulls, series=series
+        name, kernel, slopes, singular=singular, raw_pulls=raw_pulls, series=series, recurrence=recurrence
     )
     return _public(primitive, doc)
 

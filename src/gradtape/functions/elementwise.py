@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import hotpath
 from ..arrays import numpy_kernels as kernels
+from ..arrays import series_kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
 from ..primitive import (
     FAST,
@@ -58,7 +59,9 @@ def inverse(b: Any) -> Any:
 
 divide = elementwise(
     "divide", lambda b: inverse(b), lambda b, y: -(y / b), kernel=operator.truediv, singular=True,
-    series=Solves(a=1, b=0, product=scale_either, quotient=lambda a, b: divide_absorbing(a, b)), doc="Quotient a / b.",
+    series=Solves(
+        a=1, b=0, product=scale_either, quotient=lambda a, b: divide_absorbing(a, b), plain=operator.truediv
+    ), doc="Quotient a / b.",
 )  # fmt: skip
 divide_absorbing = elementwise(
     "divide_absorbing",
@@ -66,7 +69,7 @@ divide_absorbing = elementwise(
     lambda b, y: -divide_absorbing(y, b),
     kernel=kernels.divide_absorbing,
     singular=True,
-    series=Solves(a=1, b=0, product=scale_either),
+    series=Solves(a=1, b=0, product=scale_either, plain=operator.truediv),
     doc="a / b, and 0 where a is 0 whatever b is.",
 )
 negative = elementwise("negative", -1, kernel=operator.neg, doc="Negation -x.")
@@ -141,6 +144,7 @@ pow = power
 square = elementwise("square", lambda x: 2 * x, series=Equal(lambda x: x * x), doc="Square of x.")
 sqrt = elementwise(
     "sqrt", lambda y: 0.5 / y, singular=True, series=Flow(lambda dx, y: divide_absorbing(0.5 * dx, y)),
+    recurrence=series_kernels.sqrt,
     doc="Square root of x.",
 )  # fmt: skip
 cbrt = elementwise(
@@ -169,10 +173,11 @@ copysign = elementwise(
 )
 
 # -- exponentials and logarithms -------------------------------------------------------------------------------
-exp = elementwise("exp", lambda y: y, singular=True, doc="e to the x.")
+exp = elementwise("exp", lambda y: y, singular=True, recurrence=series_kernels.exp, doc="e to the x.")
 expm1 = elementwise("expm1", lambda x: exp(x), singular=True, kernel=kernels.expm1, doc="exp(x) - 1, accurate near 0.")
 log = elementwise(
     "log", lambda x: 1 / x, singular=True, series=Flow(lambda dx, x: divide_absorbing(dx, x)),
+    recurrence=series_kernels.log,
     doc="Natural logarithm of x.",
 )  # fmt: skip
 log1p = elementwise(
@@ -223,8 +228,8 @@ def log_difference(a: Any, b: Any) -> Any:
 
 
 # -- trigonometric and hyperbolic ------------------------------------------------------------------------------
-sin = elementwise("sin", lambda x: cos(x), doc="Sine of x, in radians.")
-cos = elementwise("cos", lambda x: -sin(x), doc="Cosine of x, in radians.")
+sin = elementwise("sin", lambda x: cos(x), recurrence=series_kernels.sin, doc="Sine of x, in radians.")
+cos = elementwise("cos", lambda x: -sin(x), recurrence=series_kernels.cos, doc="Cosine of x, in radians.")
 tan = elementwise("tan", lambda y: 1 + y * y, doc="Tangent of x, in radians.")
 asin = elementwise(
     "asin", lambda x: 1 / (sqrt(1 - x) * sqrt(1 + x)), kernel=np.arcsin, singular=True, doc="Inverse sine, in radians."
@@ -248,7 +253,8 @@ sinh = elementwise("sinh", lambda x: cosh(x), singular=True, doc="Hyperbolic sin
 cosh = elementwise("cosh", lambda x: sinh(x), singular=True, doc="Hyperbolic cosine.")
 tanh = elementwise(
     "tanh", lambda x: sech_squared(x), kernel=kernels.tanh, raw_pulls=(kernels.over_cosh_squared,),
-    series=Flow(lambda dx, x, y: dx * anchored(sech_squared(x), 1 - y * y)), doc="Hyperbolic tangent.",
+    series=Flow(lambda dx, x, y: dx * anchored(sech_squared(x), 1 - y * y)), recurrence=series_kernels.tanh,
+    doc="Hyperbolic tangent.",
 )  # fmt: skip
 sech_squared = elementwise(  # not 1 - y * y: that loses the tail
     "sech_squared", lambda x, y: -2 * y * tanh(x), kernel=kernels.sech_squared, doc="1 / cosh(x)^2."

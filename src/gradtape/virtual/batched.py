@@ -48,20 +48,26 @@ class Batched(Virtual):
         flags = [type(a) is VirtualTensor and a._data.level == level for a in arguments]
         values = [a._data.values if f else a for a, f in zip(arguments, flags, strict=True)]
         size = next(v.shape[0] for v, f in zip(values, flags, strict=True) if f)
-        rule = primitive.batch
-        if rule == "align":
-            y = apply(primitive, *aligned(values, flags, (0,) * len(values)), **parameters)
-        elif isinstance(rule, Core):
-            y = apply(primitive, *aligned(values, flags, rule.axes), **parameters)
-        elif isinstance(rule, Axes):
-            y = apply(primitive, values[0], *values[1:], **{**parameters, **shifted(rule, parameters)})
-        elif rule is None:
-            y = one_by_one(primitive, size, values, flags, parameters)
-        else:
-            y = rule(size, values, flags, **parameters)
+        y = over_examples(primitive, size, values, flags, parameters)
         if primitive.outputs != 1:
             return tuple([cls(part, level) for part in y])
         return cls(y, level)
+
+
+def over_examples(
+    primitive: Primitive, size: int, values: list[Any], flags: list[bool], parameters: dict[str, Any]
+) -> Any:
+    """The primitive on all examples: those values whose flag is set have one each along axis 0."""
+    rule = primitive.batch
+    if rule == "align":
+        return apply(primitive, *aligned(values, flags, (0,) * len(values)), **parameters)
+    if isinstance(rule, Core):
+        return apply(primitive, *aligned(values, flags, rule.axes), **parameters)
+    if isinstance(rule, Axes):
+        return apply(primitive, values[0], *values[1:], **{**parameters, **shifted(rule, parameters)})
+    if rule is None:
+        return one_by_one(primitive, size, values, flags, parameters)
+    return rule(size, values, flags, **parameters)
 
 
 def aligned(values: list[Any], flags: list[bool], core: tuple[int, ...]) -> list[Any]:

@@ -9,16 +9,13 @@ coefficient, bilinear ones by Cauchy's product (Griewank and Walther, Evaluating
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..context import active
-from ..functions.declare import dtype_of, shape_of
-from ..functions.manipulation import concat
-from ..functions.static import full
 from ..primitive import (
     PRODUCT,
     Bilinear,
@@ -29,36 +26,50 @@ from ..primitive import (
     Linear,
     MatrixFunction,
     Primitive,
-    Rule,
     Solves,
     Zero,
     apply,
     scale_either,
 )
-from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, tensor
-from .dual import fit_tangent, plus, push_forward
+from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, tensor
+from . import rows, terms
+from .batched import over_examples
+from .dual import push_forward
 
+ndarray = np.ndarray
 Step = Callable[[int], Any]
 
 
 class Scope(list["Series"]):
-    """The series that serve to compute one application: they are computed as far as asked, and forgotten with it."""
+    """The series that serve to compute one application: they are computed as far as asked, and forgotten with it.
+
+    `quick`: terms of plain arrays are computed in rows (see rows.py).
+    """
+
+    __slots__ = ("quick",)
+
+    def __init__(self, quick: bool):
+        self.quick = quick
 
 
 class Series(Virtual):
     """Sum of terms[k] t^k, k = 0..order, at some level; the terms are values of a lower level, and None is zero.
 
     `step(k)` computes the kth term, when it is asked for. `known`: what has been applied to this series within the
-    scope. A series with a scope is a means to an end; one without has all its terms.
+    scope. A series with a scope is a means to an end; one without has all its terms. Of plain arrays the former has
+    `rows` and the latter their `tail`, from the first to the `last` that is not None (see rows.py).
     """
 
-    __slots__ = ("terms", "step", "known", "scope", "order", "level", "shape", "dtype")
+    __slots__ = ("terms", "step", "known", "scope", "order", "level", "shape", "dtype", "rows", "tail", "last")
     differentiates = True
 
-    def __init__(self, terms: list[Any], step: Step | None, order: int, level: int, scope: Scope | None = None):
-        self.terms, self.step, self.order, self.level, self.scope = terms, step, order, level, scope
+    def __init__(self, known: list[Any], step: Step | None, order: int, level: int, scope: Scope | None = None):
+        self.terms, self.step, self.order, self.level, self.scope = known, step, order, level, scope
         self.known: dict[Any, Any] | None = None
-        self.shape, self.dtype = terms[0].shape, terms[0].dtype
+        self.rows: Any = None
+        self.tail: Any = None
+        self.last = 0
+        self.shape, self.dtype = known[0].shape, known[0].dtype
         if scope is not None:
             scope.append(self)
 
@@ -66,28 +77,45 @@ class Series(Virtual):
         return f"Series{self.level}({self.terms[0]!r}, order={self.order})"
 
     def __getitem__(self, k: int) -> Any:
-        terms = self.terms
-        while len(terms) <= k:
+        known = self.terms
+        while len(known) <= k:
             assert self.step is not None
-            terms.append(self.step(len(terms)))
-        return terms[k]
+            term = self.step(len(known))
+            if self.rows is None:
+                known.append(term)
+            else:
+                rows.enter(self, term)
+        return known[k]
 
     def concrete(self) -> Any:
         """The value at t = 0."""
         return concrete(self.terms[0]) if isinstance(self.terms[0], Tensor) else self.terms[0]
 
-    def within(self, scope: Scope) -> Series:
-        """The same series as a means to an end."""
-        return Series(self.terms, self.step, self.order, self.level, scope)
-
     def inside(self) -> Tensor:
         """The value at t = 0."""
         return as_tensors(self.terms[0])  # type: ignore[no-any-return]
 
+    def within(self, scope: Scope) -> Series:
+        """The same series as a means to an end."""
+        if self.scope is not None:
+            return self
+        s = Series(self.terms, self.step, self.order, self.level, scope)
+        if scope.quick and self.keep_tail():
+            s.rows, s.last = rows.with_first(self.terms[0], self.tail), self.last
+        return s
+
+    def keep_tail(self) -> bool:
+        """Have the terms of a finished series in rows, if they can be."""
+        if self.tail is None and rows.all_fit(self.terms):
+            self.last = rows.last_of(self.terms)
+            self.tail = rows.tail_of(self.terms, self.last)
+        return self.tail is not None
+
     @classmethod
     def apply(cls, primitive: Primitive, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """The primitive on series: all terms at once, or as they are asked for where this is part of another rule."""
-        series, zeroth = [], []
+        series: list[Any] = []
+        zeroth: list[Any] = []
         scope = None
         order = 0
         raw = not active()
@@ -101,25 +129,40 @@ class Series(Virtual):
                 scope = s.scope if scope is None else scope
             else:
                 series.append(None)
-                zeroth.append(a._data if raw and (kind is Tensor or kind is Variable) else a)
+                if raw and (kind is Tensor or kind is Variable):
+                    a = a._data
+                zeroth.append(a)
+                raw = raw and type(a) in RAW
         if isinstance(primitive, Zero):
             return as_tensors(apply(primitive, *zeroth, **parameters))
+        app = Application(primitive, level, order, series, zeroth, parameters)
         if scope is not None:
-            return applied_before(primitive, level, order, series, zeroth, parameters, scope)
-        scope = Scope()
-        inputs = [s if s is None or s.scope is not None else s.within(scope) for s in series]
-        done = completed(nodes(primitive, level, order, inputs, zeroth, parameters, scope), scope)
-        return done[0] if primitive.outputs == 1 else tuple(done)
+            ys = applied_before(app, scope)
+        elif raw and all([s is None or s.keep_tail() for s in series]):
+            ys = quickly(app)
+        else:
+            ys = applied(app, quick=False)
+        return ys[0] if primitive.outputs == 1 else tuple(ys)
 
 
-def completed(ys: Sequence[Series], scope: Scope) -> list[Series]:
-    """The series with all their terms; what served to compute them is let go of."""
-    with np.errstate(all="ignore"):
-        for y in ys:
-            y[y.order]
-    for helper in scope:
-        helper.step = helper.known = None  # a rule and its series refer to each other
-    return [Series(y.terms, None, y.order, y.level) for y in ys]
+class Application(NamedTuple):
+    """One application of a primitive: for each argument its series, None if it does not move, and its value at t=0."""
+
+    primitive: Primitive
+    level: int
+    order: int
+    series: list[Any]
+    zeroth: list[Any]
+    parameters: dict[str, Any]
+
+    def environment(self, y: Any) -> dict[str, Any]:
+        """What rules may mention: series stand for arguments that move."""
+        return self.primitive.environment(y, [on(s, z) for s, z in zip(self.series, self.zeroth)], self.parameters)
+
+
+def on(s: Series | None, otherwise: Any) -> Any:
+    """A Tensor on a series; what stands in its place if there is none."""
+    return otherwise if s is None else tensor(s)
 
 
 def as_tensors(y: Any) -> Any:
@@ -129,31 +172,60 @@ def as_tensors(y: Any) -> Any:
     return y if isinstance(y, Tensor) else tensor(y)
 
 
-def applied_before(
-    primitive: Primitive,
-    level: int,
-    order: int,
-    series: Sequence[Any],
-    zeroth: Sequence[Any],
-    parameters: dict[str, Any],
-    scope: Scope,
-) -> Any:
+def lowered(x: Any) -> Any:
+    """The array itself where nobody looks on: its series is then computed at NumPy's own cost."""
+    return x._data if type(x) is Tensor and not active() else x
+
+
+# -- applications ----------------------------------------------------------------------------------------------------
+def applied(app: Application, quick: bool, y0: Any = None) -> list[Series]:
+    """An application that the user sees: all terms."""
+    scope = Scope(quick)
+    inputs = [None if s is None else s.within(scope) for s in app.series]
+    return completed(nodes(app._replace(series=inputs), scope, y0), scope)
+
+
+def completed(ys: Sequence[Series], scope: Scope) -> list[Series]:
+    """The series with all their terms; what served to compute them is let go of."""
+    with np.errstate(all="ignore"):
+        for y in ys:
+            y[y.order]
+    for helper in scope:
+        helper.step = helper.known = None  # a rule and its series refer to each other
+    return [finished(y) for y in ys]
+
+
+def finished(y: Series) -> Series:
+    """A series of its own with all terms of y."""
+    if y.rows is None:
+        return Series(y.terms, None, y.order, y.level)
+    return from_tail(y.terms[0], y.rows[1 : y.last + 1], y.order, y.level)
+
+
+def from_tail(y0: Any, tail: Any, order: int, level: int) -> Series:
+    """The finished series with these terms."""
+    known = map(np.float64, tail) if tail.__class__ is list else tail
+    s = Series([y0, *known, *[None] * (order - len(tail))], None, order, level)
+    s.tail, s.last = tail, len(tail)
+    return s
+
+
+def applied_before(app: Application, scope: Scope) -> list[Series]:
     """The application within a scope, or what it gave when it was made before on the same series."""
-    first = next(s for s in series if s is not None)
+    first = next(s for s in app.series if s is not None)
     if first.known is None:
         first.known = {}
     key = (
-        primitive,
-        *[identity(z) if s is None else id(s.terms) for s, z in zip(series, zeroth, strict=True)],
-        *[(name, identity(value)) for name, value in parameters.items()],
+        app.primitive,
+        *[identity(z) if s is None else id(s.terms) for s, z in zip(app.series, app.zeroth, strict=True)],
+        *[(name, identity(value)) for name, value in app.parameters.items()],
     )
     found = first.known.get(key)
     if found is None:
-        inputs = [s if s is None or s.scope is not None else s.within(scope) for s in series]
-        ys = nodes(primitive, level, order, inputs, zeroth, parameters, scope)
-        first.known[key] = found = (ys, series, zeroth, parameters)  # kept alive, so that no id is used again
-    ys = found[0]
-    return ys[0] if primitive.outputs == 1 else tuple(ys)
+        inputs = [None if s is None else s.within(scope) for s in app.series]
+        ys = nodes(app._replace(series=inputs), scope)
+        first.known[key] = found = (ys, app)  # kept alive, so that no id is used again
+    return found[0]  # type: ignore[no-any-return]
 
 
 SMALL = frozenset([int, float, bool, str, type(None)])
@@ -169,169 +241,189 @@ def identity(x: Any) -> Any:
     return id(x)
 
 
-# -- what each kind does -------------------------------------------------------------------------------------------
-def nodes(
-    primitive: Primitive,
-    level: int,
-    order: int,
-    series: Sequence[Any],
-    zeroth: Sequence[Any],
-    parameters: dict[str, Any],
-    scope: Scope,
-) -> list[Series]:
-    """The results of an application (one, or one for each output), with the steps that compute their terms."""
-    y0 = apply(primitive, *zeroth, **parameters)
-    parts = y0 if primitive.outputs != 1 else (y0,)
-    ys = [Series([part], None, order, level, scope) for part in parts]
-    rule = primitive.series
-    if isinstance(rule, Chosen):
-        rule = rule(env=primitive.environment(y0, zeroth, parameters))
-    if rule is PRODUCT:
-        ys[0].step = product(scale_either, *series, *zeroth)
-    elif isinstance(rule, Solves):
-        ys[0].step = solution(rule, primitive, ys[0], series, zeroth, parameters)
-    elif isinstance(rule, Equal):
-        expression = cache(
-            lambda: rule(env=primitive.environment(None, [handle(s, z) for s, z in zip(series, zeroth)], parameters))
-        )
-        ys[0].step = lambda k: term_of(expression(), level, k)
-    elif isinstance(rule, MatrixFunction):
-        ys[0].step = toeplitz(rule, series[0], parameters)
-    elif isinstance(primitive, Linear):
-        ys[0].step = linear(primitive, series, zeroth, parameters)
-    elif isinstance(primitive, Bilinear):
-        ys[0].step = product(lambda a, b: apply(primitive, a, b, **parameters), *series, *zeroth)
-    elif isinstance(primitive, Elementwise) and is_sum(primitive, series):
-        ys[0].step = weighted_sum(primitive.slopes, series)
-    else:
-        dys = cache(lambda: differential(rule, primitive, ys, series, zeroth, parameters))
-        for i, y in enumerate(ys):
-            y.step = integral(lambda i=i: dys()[i], level)  # type: ignore[misc]
-    for y in ys:
-        assert y.step is not None
-        y.step = fitted(y.step, y.terms[0])
+# -- plain arrays ----------------------------------------------------------------------------------------------------
+#: Elements of an array that go through an elementwise function together: their terms stay in the processor's cache.
+BLOCK = 8192
+
+
+def quickly(app: Application) -> list[Series]:
+    """An application to plain arrays that the user sees."""
+    ys = None if app.primitive.outputs != 1 else all_rows_at_once(app)
+    if ys is None:
+        if isinstance(app.primitive, Elementwise) and max([np.size(z) for z in app.zeroth]) >= 2 * BLOCK:
+            return [in_blocks(app)]
+        ys = in_rows(app)
+    elif not isinstance(app.primitive, Elementwise):
+        return ys
+    if any([y.tail is not None and rows.has_nan(y.tail) for y in ys]):
+        return applied(app, quick=False)
     return ys
 
 
-def fitted(step: Step, like: Any) -> Step:
-    """The terms in the space of the 0th: same shape, dtype, and real where that is."""
-
-    def fitted_step(k: int) -> Any:
-        term = step(k)
-        if term.__class__ is complex:  # Python's own product of a complex number and a np.float64
-            term = np.complex128(term)
-        if term is not None and (term.shape != like.shape or term.dtype != like.dtype):
-            term = fit_tangent(term, like)
-        return term
-
-    return fitted_step
+def is_linear(app: Application) -> bool:
+    """Whether the value is linear in all that moves, taken together, and what does not move adds nothing to terms."""
+    primitive, rule = app.primitive, app.primitive.series
+    moving = [i for i, s in enumerate(app.series) if s is not None]
+    if isinstance(primitive, Linear):
+        return all([primitive.is_linear_in(i) for i in moving])
+    if isinstance(rule, Solves):
+        return moving == [rule.b] and (rule.quotient is None or rule.plain is not None)
+    return len(moving) == 1 and (isinstance(primitive, Bilinear) or rule is PRODUCT)
 
 
-def linear(primitive: Linear, series: Sequence[Any], zeroth: Sequence[Any], parameters: dict[str, Any]) -> Step:
-    """The function itself on the terms; what it is not linear in (indices, masks) stays what it is at t = 0."""
-
-    def step(k: int) -> Any:
-        terms = [s[k] if s is not None and primitive.is_linear_in(i) else None for i, s in enumerate(series)]
-        if all([term is None for term in terms]):
-            return None
-        return apply(
-            primitive,
-            *[
-                z if not primitive.is_linear_in(i) else zeros_like(z) if term is None else term
-                for i, (term, z) in enumerate(zip(terms, zeroth, strict=True))
-            ],
-            **parameters,
-        )
-
-    return step
-
-
-def zeros_like(x: Any) -> Any:
-    """Zeros of x's shape, dtype and library; a plain array for one."""
-    return full(shape_of(x), 0, dtype_of(x), x)
-
-
-def is_sum(primitive: Elementwise, series: Sequence[Any]) -> bool:
-    """Whether the slopes in all arguments that move are numbers."""
-    return all(
-        [s is None or (slope is not None and not isinstance(slope, Rule)) for slope, s in zip(primitive.slopes, series)]
-    )
+def all_rows_at_once(app: Application) -> list[Series] | None:
+    """A function linear in what moves, on all terms as one batch; None where this does not apply."""
+    primitive, level, order, series, zeroth, parameters = app
+    if not any([s is not None and len(s.shape) for s in series]):
+        return None
+    last = max([s.last for s in series if s is not None])
+    tails = [None if s is None else padded(s, last) for s in series]
+    if terms.is_sum(primitive, series):
+        y0 = apply(primitive, *zeroth, **parameters)
+        tail = summed(primitive.slopes, tails, y0.shape)  # type: ignore[attr-defined]
+    elif primitive.batch is not None and is_linear(app):
+        y0 = apply(primitive, *zeroth, **parameters)
+        values = [
+            tail if tail is not None
+            else terms.zeros_like(z) if isinstance(primitive, Linear) and primitive.is_linear_in(i) else z
+            for i, (tail, z) in enumerate(zip(tails, zeroth, strict=True))
+        ]  # fmt: skip
+        with np.errstate(all="ignore"):
+            tail = over_examples(primitive, last, values, [t is not None for t in tails], parameters) if last else None
+    else:
+        return None
+    if tail.__class__ is not ndarray or tail.shape[1:] != y0.shape or tail.dtype != y0.dtype:
+        return None
+    if not rows.fit_for_rows(y0):
+        return None
+    return [from_tail(y0, tail if len(y0.shape) else tail.tolist(), order, level)]
 
 
-def weighted_sum(slopes: Sequence[Any], series: Sequence[Any]) -> Step:
-    """Terms times constant slopes."""
-    moving = [(c, s) for c, s in zip(slopes, series, strict=True) if s is not None]
-
-    def step(k: int) -> Any:
-        total = None
-        for c, s in moving:
-            term = s[k]
-            if term is not None:
-                total = plus(total, term if c == 1 else -term if c == -1 else c * term)
-        return total
-
-    return step
+def padded(s: Series, last: int) -> Any:
+    """The tail of a finished series up to this term."""
+    tail = np.asarray(s.tail, s.dtype).reshape(s.last, *s.shape)
+    return tail if s.last == last else np.concatenate([tail, np.zeros((last - s.last, *s.shape), s.dtype)])
 
 
-def product(times: Callable[[Any, Any], Any], a: Any, b: Any, a0: Any, b0: Any) -> Step:
-    """Cauchy's product: the sum of a_j b_(k-j)."""
-
-    def step(k: int) -> Any:
-        if b is None:
-            return None if a[k] is None else times(a[k], b0)
-        if a is None:
-            return None if b[k] is None else times(a0, b[k])
-        total = None
-        for j in range(k + 1):
-            left = a[j]
-            if left is not None:
-                right = b[k - j]
-                if right is not None:
-                    total = plus(total, times(left, right))
-        return total
-
-    return step
+def summed(slopes: Sequence[Any], tails: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """Rows times constant slopes, of terms of this shape; the rows themselves where nothing is to be done."""
+    total = None
+    for c, tail in zip(slopes, tails, strict=True):
+        if tail is not None:
+            tail = rows.aligned(tail, len(shape))
+            part = tail if c == 1 else -tail if c == -1 else c * tail
+            total = part if total is None else total + part
+    assert total is not None
+    return np.broadcast_to(total, (len(total), *shape)) if total.shape[1:] != shape else total
 
 
-def solution(
-    rule: Solves, primitive: Primitive, y: Series, series: Sequence[Any], zeroth: Sequence[Any], parameters: Any
-) -> Step:
-    """The y with a y = b: y_k solves the equation with b_k less the sum of a_j y_(k-j), j = 1..k."""
-    (a, b), (a0, b0) = [(part[rule.a], part[rule.b]) for part in (series, zeroth)]
-    quotient = rule.quotient or (lambda b, a, **_: apply(primitive, *((a, b) if rule.a < rule.b else (b, a)), **_))
-
-    def step(k: int) -> Any:
-        rest = None if b is None else b[k]
-        for j in range(1, k + 1) if a is not None else ():
-            if a[j] is not None and y[k - j] is not None:
-                part = rule.product(a[j], y[k - j], **parameters)
-                rest = -part if rest is None else rest - part
-        return None if rest is None else quotient(rest, a0, **parameters)
-
-    return step
-
-
-def toeplitz(rule: MatrixFunction, s: Series, parameters: dict[str, Any]) -> Step:
-    """Terms of a function of matrices: with as many at once as are known of its argument."""
-    row: list[Any] = []
-
-    def step(k: int) -> Any:
-        if len(row) <= k:
-            n = s.shape[-1]
-            known = max(k, len(s.terms) - 1)
-            zero = zeros_like(s.terms[0])
-            parts = [zero if s[j] is None else s[j] for j in range(known + 1)]
-            rows = [concat([*[zero] * i, *parts[: known + 1 - i]], axis=-1) for i in range(known + 1)]
-            y = rule.on_blocks(concat(rows, axis=-2), known + 1, **parameters)
-            row[:] = [y[..., :n, j * n : (j + 1) * n] for j in range(known + 1)]
-        return row[k]
-
-    return step
+def in_rows(app: Application) -> list[Series]:
+    """An application on rows, by a recurrence that the function brings, or by the steps of its kind."""
+    primitive, level, order, series, zeroth, _ = app
+    if not isinstance(primitive, Elementwise) or primitive.recurrence is None:
+        return applied(app, quick=True)
+    tail = series[0].tail
+    y0 = primitive.kernel(*zeroth)
+    table = rows.new_rows(y0, order)
+    with np.errstate(all="ignore"):
+        if tail.__class__ is list:
+            table += [0.0] * order
+            primitive.recurrence(zeroth[0], tail, table)
+        else:
+            flat = table.reshape(order + 1, -1)
+            primitive.recurrence(zeroth[0].reshape(-1), tail.reshape(len(tail), flat.shape[1]), flat)
+    return [from_tail(y0, table[1:], order, level)]
 
 
-def handle(s: Any, otherwise: Any) -> Any:
-    """A Tensor on a series; what stands in its place if there is none."""
-    return otherwise if s is None else tensor(s)
+def in_blocks(app: Application) -> Series:
+    """An elementwise function of large arrays, block by block."""
+    primitive, level, order, series, zeroth, _ = app
+    assert isinstance(primitive, Elementwise)
+    y0 = apply(primitive, *zeroth, **app.parameters)
+    shape, size = y0.shape, y0.size
+    table = np.empty((order + 1, size), y0.dtype)
+    table[0] = y0.reshape(-1)
+    tails = [None if s is None else flattened(padded(s, s.last), shape, 1) for s in series]
+    firsts = [
+        z if s is None and np.ndim(z) == 0 else flattened(np.asarray(z), shape, 0) for s, z in zip(series, zeroth)
+    ]
+    last = order if primitive.recurrence is not None else 0
+    for start in range(0, size, BLOCK):
+        part = slice(start, start + BLOCK)
+        block = table[:, part]
+        values = [z if np.ndim(z) == 0 else z[part] for z in firsts]
+        if primitive.recurrence is not None:
+            with np.errstate(all="ignore"):
+                primitive.recurrence(values[0], tails[0][:, part], block)  # type: ignore[index]
+            if not rows.has_nan(block[-2:]):  # to which a NaN in any other row would have come
+                continue
+        pieces = [None if t is None else from_tail(z, t[:, part], order, level) for z, t in zip(values, tails)]
+        piece = app._replace(series=pieces, zeroth=values)
+        (y,) = applied(piece, primitive.recurrence is None, block[0])
+        if y.tail is None or rows.has_nan(y.tail):
+            (y,) = applied(piece, False, block[0])
+            y.keep_tail()
+        block[1 : y.last + 1] = y.tail
+        block[y.last + 1 :] = 0
+        last = max(last, y.last)
+    return from_tail(y0, table[1 : last + 1].reshape(last, *shape), order, level)
+
+
+def flattened(x: Any, shape: tuple[int, ...], leading: int) -> Any:
+    """An array broadcast to this shape behind its leading axes, which is then one axis."""
+    lead = x.shape[:leading]
+    if x.shape[leading:] != shape:
+        x = np.broadcast_to(x.reshape(*lead, *(1,) * (len(shape) + leading - x.ndim), *x.shape[leading:]), lead + shape)
+    return x.reshape(*lead, -1)
+
+
+# -- what each kind does -------------------------------------------------------------------------------------------
+def nodes(app: Application, scope: Scope, y0: Any = None) -> list[Series]:
+    """The results of an application (one, or one for each output), with the steps that compute their terms."""
+    primitive, level, order, series, zeroth, parameters = app
+    if y0 is None:
+        y0 = apply(primitive, *zeroth, **parameters)
+    values = y0 if primitive.outputs != 1 else (y0,)
+    ys = [Series([value], None, order, level, scope) for value in values]
+    quick = scope.quick and all([s is None or s.rows is not None for s in series])
+    for y in ys:
+        if quick and rows.fit_for_rows(y.terms[0]):
+            y.rows = rows.new_rows(y.terms[0], order)
+    for y, step in zip(ys, steps(app, y0, ys), strict=True):
+        y.step = step if y.rows is not None else terms.fitted(step, y.terms[0])
+    return ys
+
+
+def steps(app: Application, y0: Any, ys: list[Series]) -> Iterator[Step]:
+    """How the terms of each result follow from those of the arguments."""
+    primitive, level, _, series, zeroth, parameters = app
+    rule, y = primitive.series, ys[0]
+    quick = y.rows is not None
+    if isinstance(rule, Chosen):
+        rule = rule(env=primitive.environment(y0, zeroth, parameters))
+    if rule is PRODUCT:
+        (a, b), (a0, b0) = series, zeroth
+        yield rows.product(a, b, a0, b0, y) if quick else terms.product(scale_either, a, b, a0, b0)
+    elif isinstance(rule, Solves):
+        short = rows.solution(rule, y, series, zeroth) if quick else None
+        yield short or terms.solution(rule, primitive, y, series, zeroth, parameters)
+    elif isinstance(rule, Equal):
+        other = cache(lambda: rule(env=app.environment(None)))
+        yield lambda k: term_of(other(), level, k)
+    elif isinstance(rule, MatrixFunction):
+        yield terms.toeplitz(rule, series[0], parameters)
+    elif isinstance(primitive, Linear):
+        yield terms.linear(primitive, series, zeroth, parameters)
+    elif isinstance(primitive, Bilinear):
+        yield terms.product(lambda a, b: apply(primitive, a, b, **parameters), *series, *zeroth)
+    elif terms.is_sum(primitive, series):
+        assert isinstance(primitive, Elementwise)
+        yield rows.weighted_sum(primitive.slopes, series, y) if quick else terms.weighted_sum(primitive.slopes, series)
+    else:
+        rates = cache(lambda: differential(rule, app, ys))
+        for i, part in enumerate(ys):
+            rate: Step = lambda k, i=i: term_of(rates()[i], level, k)  # type: ignore[misc]
+            yield terms.integral(rate) if part.rows is None else rows.integral(rate, part)
 
 
 def derivative(s: Series) -> Series:
@@ -341,45 +433,41 @@ def derivative(s: Series) -> Series:
     found = s.known.get("derivative")
     if found is None:
         first = s[1]
+        start = terms.zeros_like(s.terms[0]) if first is None else first
+        found = s.known["derivative"] = Series([start], None, s.order, s.level, s.scope)
 
         def step(k: int) -> Any:
             term = s[k + 1]
             return None if term is None else (k + 1) * term
 
-        start = zeros_like(s.terms[0]) if first is None else first
-        found = s.known["derivative"] = Series([start], step, s.order, s.level, s.scope)
+        found.step = step
+        if s.rows is not None:
+            if s.step is None and s.rows.__class__ is ndarray and s.last:
+                found.rows, found.last = s.rows[1:] * factors(s.last, s.rows.ndim, s.rows.dtype), s.last - 1
+                found.terms += [*found.rows[1:], *[None] * (s.order - s.last)]
+            else:
+                found.rows = rows.new_rows(start, s.order)
     return found
 
 
-def differential(
-    rule: Any,
-    primitive: Primitive,
-    ys: Sequence[Series],
-    series: Sequence[Any],
-    zeroth: Sequence[Any],
-    parameters: dict[str, Any],
-) -> Sequence[Any]:
+def factors(n: int, rank: int, dtype: Any) -> Any:
+    """1, 2, ..., n along the first of so many axes."""
+    return np.arange(1, n + 1).astype(dtype).reshape(n, *(1,) * (rank - 1))
+
+
+def differential(rule: Any, app: Application, ys: Sequence[Series]) -> Sequence[Any]:
     """dy/dt of each output, as a Tensor of series or of a constant; None is zero."""
-    primals = [handle(s, z) for s, z in zip(series, zeroth, strict=True)]
-    tangents = [None if s is None else tensor(derivative(s)) for s in series]
+    primitive = app.primitive
+    tangents = [None if s is None else tensor(derivative(s)) for s in app.series]
     y = tensor(ys[0]) if primitive.outputs == 1 else tuple([tensor(part) for part in ys])
     if isinstance(rule, Flow):
-        env = primitive.environment(y, primals, parameters)
+        env = app.environment(y)
         env |= {f"d{name}": t for name, t in zip(primitive.arguments, tangents, strict=False)}
         dy = rule(env=env)
     else:
-        dy = push_forward(primitive, y, primals, tangents, parameters)
+        primals = [on(s, z) for s, z in zip(app.series, app.zeroth, strict=True)]
+        dy = push_forward(primitive, y, primals, tangents, app.parameters)
     return dy if primitive.outputs != 1 and dy is not None else [dy] * primitive.outputs
-
-
-def integral(dy: Callable[[], Any], level: int) -> Step:
-    """The terms of y, from the series of dy/dt."""
-
-    def step(k: int) -> Any:
-        term = term_of(dy(), level, k - 1)
-        return term if term is None or k == 1 else term / k
-
-    return step
 
 
 def term_of(x: Any, level: int, k: int) -> Any:
@@ -395,12 +483,12 @@ def integrated(
     """The series with these values at t = 0 and the derivatives rates(arguments, their derivatives)."""
     found = [a._data if type(a) is VirtualTensor and a._data.level == level else None for a in arguments]
     outer = next((s.scope for s in found if s is not None and s.scope is not None), None)
-    scope = Scope() if outer is None else outer
-    series = [s if s is None or s.scope is not None else s.within(scope) for s in found]
+    scope = Scope(False) if outer is None else outer
+    series = [None if s is None else s.within(scope) for s in found]
     order = next(s.order for s in series if s is not None)
     dys = cache(
         lambda: rates(
-            [handle(s, a) for s, a in zip(series, arguments, strict=True)],
+            [on(s, a) for s, a in zip(series, arguments, strict=True)],
             [None if s is None else tensor(derivative(s)) for s in series],
         )
     )
@@ -408,11 +496,7 @@ def integrated(
     for i, value in enumerate(values):
         value = lowered(value)
         y = Series([value], None, order, level, scope)
-        y.step = fitted(integral(lambda i=i: dys()[i], level), value)  # type: ignore[misc]
+        rate: Step = lambda k, i=i: term_of(dys()[i], level, k)  # type: ignore[misc]
+        y.step = terms.fitted(terms.integral(rate), value)
         ys.append(y)
     return ys if outer is not None else completed(ys, scope)
-
-
-def lowered(x: Any) -> Any:
-    """The array itself where nobody looks on: its series is then computed at NumPy's own cost."""
-    return x._data if type(x) is Tensor and not active() else x
