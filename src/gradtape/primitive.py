@@ -55,44 +55,8 @@ class Route(Rule):
         super().__init__(function, skip=1)
 
 
-# -- Taylor rules of their own, for the few functions whose kind gives a longer way (see virtual/series.py) ----------
-#: Of a function of two arguments that is a product of them.
+#: The Taylor rule of a function of two arguments that is a product of them; others are in taylor_rules.py.
 PRODUCT = "product"
-
-
-class Flow(Rule):
-    """dy/dt in terms of the arguments, y, and the arguments' derivatives in t (dx, or da and db; None is zero)."""
-
-
-class Equal(Rule):
-    """Another expression for the function, in terms of its arguments, whose Taylor rules are shorter."""
-
-
-class Chosen(Rule):
-    """Which of these rules (None: what follows from the kind) serves at given arguments, from their values at t = 0."""
-
-
-class Solves(NamedTuple):
-    """The function is the y with a y = b: `product(a, y)`, linear in both, `a` and `b` being positions of arguments.
-
-    `quotient(b, a)`: the y for an a that does not move; the function itself by default. `plain`: for elementwise
-    products and quotients the quotient of plain arrays, where no zero has to absorb.
-    """
-
-    a: int
-    b: int
-    product: Callable[..., Any]
-    quotient: Callable[..., Any] | None = None
-    plain: Callable[[Any, Any], Any] | None = None
-
-
-class MatrixFunction(NamedTuple):
-    """The function of square matrices is a power series in its argument, so that terms 0..k of y are the first row of
-    it at the block triangular Toeplitz matrix of terms 0..k of x: `on_blocks(matrix, number of blocks, **parameters)`.
-    """
-
-    on_blocks: Callable[..., Any]
-
 
 REGISTRY: dict[str, Primitive] = {}
 
@@ -102,7 +66,7 @@ class Primitive:
 
     `batch`: "align" (elementwise), a `Core`, an `Axes`, or a function (size, values, flags, **parameters).
     `saves[i]`: names of what argument i's pullback needs, out of the arguments and y. `series`: a Taylor rule of its
-    own (PRODUCT, a Flow, an Equal, a Solves, a MatrixFunction, or a Chosen of them); None: the one of its kind.
+    own (PRODUCT, or one of those in taylor_rules.py); None: the one of its kind.
     """
 
     __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "bits", "series")

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..primitive import Axes, General, Linear, Solves, apply, scale
+from ..primitive import Axes, General, Linear, apply, scale
+from ..taylor_rules import Solves
 from .declare import dtype_of, normalized_axes, operand, shape_of
 from .elementwise import not_equal
 from .manipulation import FULL, astype, broadcast_to, concat, reshape

@@ -14,7 +14,8 @@ import numpy as np
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
 from ..errors import NoDerivativeError
-from ..primitive import Core, Elementwise, General, Solves, Zero, apply, scale_either
+from ..primitive import Core, Elementwise, General, Zero, apply, scale_either
+from ..taylor_rules import Solves
 from ..tensor import Tensor, is_observed
 from .declare import is_complex, result_type, route, shape_of
 from .elementwise import conj, real, where

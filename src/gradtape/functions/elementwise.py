@@ -16,20 +16,8 @@ from .. import hotpath
 from ..arrays import numpy_kernels as kernels
 from ..arrays import series_kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..primitive import (
-    FAST,
-    PRODUCT,
-    Chosen,
-    Elementwise,
-    Equal,
-    Flow,
-    Linear,
-    Solves,
-    Zero,
-    apply,
-    scale,
-    scale_either,
-)
+from ..primitive import FAST, PRODUCT, Elementwise, Linear, Zero, apply, scale, scale_either
+from ..taylor_rules import Chosen, Equal, Flow, Solves
 from ..tensor import Tensor, underlying
 from .declare import (
     dtype_of,

@@ -11,7 +11,8 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
-from ..primitive import Chosen, Core, Equal, Flow, General, Linear, MatrixFunction, Rule, Zero, apply
+from ..primitive import Core, General, Linear, Rule, Zero, apply
+from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction
 from ..tensor import to_array, underlying
 from .declare import dtype_of, is_complex, operand, shape_of
 from .decompositions import (

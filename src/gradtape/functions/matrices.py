@@ -8,7 +8,8 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import is_floating, numpy_dtype
-from ..primitive import Core, General, Linear, Solves, apply
+from ..primitive import Core, General, Linear, apply
+from ..taylor_rules import Solves
 from ..tensor import RAW, Tensor
 from .declare import as_dtype, dtype_of, is_complex, operand, shape_of
 from .elementwise import conj

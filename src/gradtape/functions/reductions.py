@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
-from ..primitive import Axes, Chosen, Equal, General, Linear, Primitive, Zero, apply, apply_linear, scale
+from ..primitive import Axes, General, Linear, Primitive, Zero, apply, apply_linear, scale
+from ..taylor_rules import Chosen, Equal
 from ..tensor import Tensor, underlying
 from .declare import as_dtype, is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..arrays import special_kernels as kernels
 from ..errors import NoDerivativeError
-from ..primitive import Chosen, Core, Elementwise, Flow, General, apply, scale
+from ..primitive import Core, Elementwise, General, apply, scale
+from ..taylor_rules import Chosen, Flow
 from .declare import elementwise, finish, is_complex, normalized_axes, operand, shape_of
 from .elementwise import anchored, divide_absorbing, exp, log, log1p, logistic, where
 from .manipulation import reshape

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..primitive import Solves
+from ..taylor_rules import Solves
 from ..tensor import Tensor
 
 ndarray = np.ndarray

@@ -16,21 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..context import active
-from ..primitive import (
-    PRODUCT,
-    Bilinear,
-    Chosen,
-    Elementwise,
-    Equal,
-    Flow,
-    Linear,
-    MatrixFunction,
-    Primitive,
-    Solves,
-    Zero,
-    apply,
-    scale_either,
-)
+from ..primitive import PRODUCT, Bilinear, Elementwise, Linear, Primitive, Zero, apply, scale_either
+from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction, Solves
 from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, tensor
 from . import rows, terms
 from .batched import over_examples

@@ -14,7 +14,8 @@ import numpy as np
 from ..functions.declare import dtype_of, shape_of
 from ..functions.manipulation import concat
 from ..functions.static import full
-from ..primitive import Elementwise, Linear, MatrixFunction, Primitive, Rule, Solves, apply
+from ..primitive import Elementwise, Linear, Primitive, Rule, apply
+from ..taylor_rules import MatrixFunction, Solves
 from .dual import fit_tangent, plus
 
 Step = Callable[[int], Any]
