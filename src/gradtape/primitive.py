@@ -34,6 +34,10 @@ class Spec(NamedTuple):
         return len(self.shape)
 
 
+#: Spec(shape, dtype), without the constructor's detour.
+new_spec = tuple.__new__
+
+
 class Rule:
     """A rule and the names it wants: its parameters are what the tape saves."""
 
@@ -505,16 +509,16 @@ def leave_records(
     """
     key = 0
     count = len(data)
+    bits = primitive.saved_bits(count)
     for observer in observers:
         slots = observer.slots
         wanted = -1  # nobody follows
-        specs: list[Spec | None] = []
-        for d, k, bits in zip(data, keys, primitive.saved_bits(count), strict=True):
-            if k in slots:
-                wanted = bits if wanted < 0 else wanted | bits
-                specs.append(Spec(d.shape, d.dtype))
-            else:
-                specs.append(None)
+        specs: list[Spec | None] = [None] * count
+        for i in range(count):
+            if keys[i] in slots:
+                wanted = bits[i] if wanted < 0 else wanted | bits[i]
+                d = data[i]
+                specs[i] = new_spec(Spec, (d.shape, d.dtype))
         if wanted < 0:
             continue
         if observer.wants_everything:
@@ -536,7 +540,7 @@ def leave_records(
                     handle._key = next_key()
             if keeps_y:
                 kept_y = tuple([(handle._data, handle._key) for handle in handles])
-            output_specs = [Spec(handle.shape, handle.dtype) for handle in handles]
+            output_specs = [new_spec(Spec, (part.shape, part.dtype)) for part in y]
         if primitive.fallible:
             observer.fallible = True
         slots[key] = (primitive, key, tuple(keys), specs, saved, kept_y, parameters)

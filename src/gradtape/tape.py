@@ -257,12 +257,12 @@ class GradientTape:
             seed = data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype)
         results: list[Any] = []
         for g in self._sweep(trace, {target._key: seed}, keys):
-            if g is None:
-                results.append(None)
-                continue
-            if g.dtype.kind == "c":
-                g = conj(g)
-            results.append(g if isinstance(g, Tensor) else tensor(g))
+            if g is not None:
+                if g.dtype.kind == "c":
+                    g = conj(g)
+                if not isinstance(g, Tensor):
+                    g = tensor(g)
+            results.append(g)
         return results if many else results[0]
 
     def _usable(self, method: str) -> TapeTrace:

@@ -277,8 +277,8 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     [4.248354255291589e-18]
     """
     if type(labels) is type(logits) is Tensor and axis == -1:
-        shape = labels.shape
-        if shape and shape == logits.shape and labels.dtype.kind == "f":  # nothing to convert, nothing to say
+        t, shape = labels._data, logits._data.shape
+        if shape and shape == t.shape and t.dtype.kind == "f":  # nothing to convert, nothing to say
             return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
     name = "nn.softmax_cross_entropy_with_logits"
     labels, logits = operand(labels, name, "labels"), operand(logits, name, "logits")
