@@ -47,15 +47,17 @@ from .functions.rearranging import *
 from .functions.reductions import *
 from .functions.sets import *
 from .functions.sorting import *
+from .interop.jax_pytrees import install as _install_pytrees
 from .interop.numpy_protocols import install as _install_protocols
 from .tape import GradientTape, UnconnectedGradients
 from .tensor import Tensor, Variable
 
 _install()
 _install_protocols()
+_install_pytrees()
 
 #: Modules that are imported when they are first used.
-_ON_DEMAND = frozenset({"tf", "testing"})
+_ON_DEMAND = frozenset({"distributed", "tf", "testing"})
 
 
 def __getattr__(name: str) -> _Any:

@@ -34,8 +34,7 @@ class Spec(NamedTuple):
         return len(self.shape)
 
 
-#: Spec(shape, dtype), without the constructor's detour.
-new_spec = tuple.__new__
+new_spec = tuple.__new__  # of (Spec, (shape, dtype)): without the constructor's detour
 
 
 class Rule:

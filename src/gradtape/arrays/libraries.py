@@ -182,6 +182,8 @@ class Library(Namespace):
 
 
 LIBRARIES: dict[str, Library] = {}
+#: What is to be done when the first array of a library is met, by its name.
+WHEN_FOUND: dict[str, Callable[[], None]] = {}
 #: The library of an array by its class; None for NumPy's own and for what is no array.
 BY_CLASS: dict[type, Library | None] = {}
 
@@ -219,6 +221,7 @@ def _find(x: Any, kind: type) -> Library | None:
 def _library(name: str, namespace: Callable[[], Any]) -> Library:
     if name not in LIBRARIES:
         LIBRARIES[name] = Library(name, namespace())
+        WHEN_FOUND.get(name, lambda: None)()
     return LIBRARIES[name]
 
 
