@@ -343,12 +343,12 @@ def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
         elif kind is Variable:
             touch(argument)
             any_tensor = True
+        elif kind is VirtualTensor:
+            return apply_virtual(primitive, arguments, parameters)
         elif kind in RAW:
             data.append(argument)
             keys.append(0)
             continue
-        elif kind is VirtualTensor:
-            return apply_virtual(primitive, arguments, parameters)
         elif isinstance(argument, Tensor) or library_of(argument) is not None:
             return apply_foreign(primitive, arguments, parameters)
         else:

@@ -66,7 +66,8 @@ class TapeTrace(Trace):
         """Begin to watch a trainable variable."""
         if self.watch_accessed and variable.trainable:
             self.variables[variable.order] = variable
-            if is_floating(variable._data.dtype):
+            dtype = variable._data.dtype
+            if (dtype.kind in "fc" if type(variable) is Variable else is_floating(dtype)):
                 self.slots[variable._key] = None
                 self.roots.add(variable._key)
 

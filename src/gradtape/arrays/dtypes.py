@@ -13,19 +13,18 @@ import numpy as np
 LETTERS = {"bool": "b", "int": "i", "uint": "u", "float": "f", "bfloat": "f", "complex": "c"}
 NAME = re.compile(r"(?:.*\.)?((bool|u?int|b?float|complex)(\d*)\w*)")
 
-#: Kind by dtype, for dtypes that NumPy did not make.
+#: Kind by dtype.
 KINDS: dict[Any, str] = {}
 
 
 def kind_of(dtype: Any) -> str:
     """'b' for booleans, 'i' and 'u' for integers, 'f' for real and 'c' for complex floating numbers; else NumPy's
     letter, or '' where the name tells nothing."""
-    if isinstance(dtype, np.dtype):
-        letter = dtype.kind
-        if letter != "V":  # what NumPy calls void may be a number of another package: bfloat16, int4
-            return letter
     found = KINDS.get(dtype)
     if found is None:
+        if isinstance(dtype, np.dtype) and dtype.kind != "V":  # NumPy calls others' numbers void: bfloat16, int4
+            found = KINDS[dtype] = dtype.kind
+            return found
         match = NAME.fullmatch(str(dtype))
         found = KINDS[dtype] = LETTERS[match[2]] if match else ""
     return found

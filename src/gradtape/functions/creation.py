@@ -12,7 +12,7 @@ import numpy as np
 
 from ..arrays.dtypes import is_floating, kind_of, numpy_dtype
 from ..arrays.libraries import library_of, to_numpy
-from ..tensor import Tensor, concrete, tensor
+from ..tensor import RAW, Tensor, concrete, tensor
 from . import static
 from .declare import as_dtype, contains_tensor, dtype_of, operand, result_type, shape_of
 
@@ -41,7 +41,7 @@ def asarray(x: Any, /, dtype: Any = None, *, device: Any = None, copy: bool | No
 
         x = stack([asarray(part) if isinstance(part, list | tuple) else part for part in x])
         copy = None
-    if library_of(x) is not None:
+    if type(x) not in RAW and not isinstance(x, Tensor) and library_of(x) is not None:
         x = tensor(x)
     if isinstance(x, Tensor):
         if device is not None and device != x.device:

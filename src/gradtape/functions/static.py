@@ -38,6 +38,8 @@ def library_like(*references: Any) -> tuple[Library | None, Any]:
 
 def static(array: Any, *references: Any) -> Any:
     """A NumPy array as a constant to be used with the references: itself, or converted to their library."""
+    if len(references) == 1 and type(references[0]) is Tensor:
+        return array
     library, x = library_like(*references)
     if library is None or isinstance(array, Tensor) or library_of(array) is not None:
         return array
