@@ -48,6 +48,7 @@ def rearranging(x: Any) -> Any:
 
 PROGRAMS = [elementwise, reducing, indexing, rearranging]
 X = np.array([[0.3, -1.2, 2.0], [0.7, 0.4, -0.6]])
+V = np.array([[0.5, 1.5, 2.5], [0.25, 2.0, 3.0]])
 
 
 def asks(f: Any, x: Any, direction: Any, batch: Any) -> dict[str, Any]:
@@ -136,6 +137,47 @@ def test_arrays_of_two_libraries_are_refused(library: str) -> None:
             s * x
 
 
+def test_three_libraries_are_told_apart() -> None:
+    """Two libraries other than NumPy are refused like one and NumPy."""
+    x, y = [gt.asarray(maker(library)(X)) for library in list(LIBRARIES)[:2]]
+    with pytest.raises(TypeError, match=r"gradtape.add: arrays of .* and of .* in one operation: convert one of them"):
+        x + y
+
+
+@pytest.mark.parametrize("library", [library for library in LIBRARIES if library != "array_api_strict"])
+def test_plain_arrays_meet_tensors_on_either_side(library: str) -> None:
+    """(array-api-strict raises TypeError for whatever is no array of its own on the right.)"""
+    array = maker(library)
+    x, plain = gt.asarray(array(X)), array(V)
+    for y in (x * plain, plain * x, plain - x, x / plain, plain**x, plain @ gt.matrix_transpose(x), plain < x):
+        assert type(y) is type(x)
+    g = gt.grad(lambda x: gt.sum(plain * x))(array(X))
+    np.testing.assert_allclose(g.numpy(), V)
+
+
+def test_what_a_library_lacks_is_named() -> None:
+    strict = pytest.importorskip("array_api_strict")
+    message = "gradtape.erf of array-api-strict arrays: array-api-strict has no function special.erf"
+    with pytest.raises(gt.NoKernelError, match=message):
+        gt.special.erf(strict.asarray(X))
+
+
+@pytest.mark.parametrize("library", [library for library in ("jax", "torch") if library in LIBRARIES])
+def test_half_precision(library: str) -> None:
+    """Numbers of 16 bits stay what they are, the kind that NumPy has not among them."""
+    array = maker(library)
+    if library == "jax":
+        import jax.numpy as namespace
+    else:
+        import torch as namespace
+    f = lambda x: gt.sum(gt.sin(x) * x) + gt.mean(x[:1] ** 2) + gt.max(x)
+    for dtype in (namespace.float16, namespace.bfloat16):
+        x = gt.astype(array(X), dtype)
+        for derivative, want in ((gt.grad(f)(x), gt.grad(f)(X)), (gt.hessian(f)(x), gt.hessian(f)(X))):
+            assert derivative.dtype == x.dtype
+            np.testing.assert_allclose(derivative.numpy().astype(float), want.numpy(), rtol=0.05, atol=0.02)
+
+
 def test_results_stay_on_the_device() -> None:
     """array-api-strict has devices that are told apart, and refuses to mix them."""
     strict = pytest.importorskip("array_api_strict")
@@ -160,5 +202,33 @@ assert not {"array_api_compat", "array_api_strict", "jax", "torch", "dask", "cup
 import jax.numpy
 gt.hessian(lambda x: gt.sum(gt.sin(x) @ x[[0, 1]]))(jax.numpy.ones((2, 2)))
 assert not {"array_api_compat", "array_api_strict", "torch", "dask", "cupy"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_jax_as_it_comes() -> None:
+    """With numbers of 32 bits and no warning of any that are not to be had; and inside JAX's own transforms."""
+    pytest.importorskip("jax")
+    code = """
+import warnings
+warnings.simplefilter("error")
+import jax
+import jax.numpy as jnp
+import numpy as np
+import gradtape as gt
+from tests.test_array_libraries import X, elementwise, indexing
+x = jnp.asarray(X)
+assert x.dtype == np.float32
+with np.errstate(all="ignore"):
+    for f in (elementwise, indexing):
+        want = gt.grad(f)(X).numpy()
+        gradient = lambda x: gt.grad(f)(x).data
+        for found in (gradient(x), jax.jit(gradient)(x)):
+            assert found.dtype == np.float32
+            np.testing.assert_allclose(found, want, rtol=1e-4, atol=1e-4)
+    by_jax = jax.grad(lambda x: indexing(gt.asarray(x)).data)(x)
+    np.testing.assert_allclose(by_jax, want, rtol=1e-4, atol=1e-4)
+    batch = jax.vmap(lambda x: gt.grad(elementwise)(x).data)(x)
+    np.testing.assert_allclose(batch, gt.grad(elementwise)(X).numpy(), rtol=1e-4, atol=1e-4)
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -30,6 +30,7 @@ from .errors import (
     GradtapeError,
     LostGradientError,
     NoDerivativeError,
+    NoKernelError,
     NoRuleError,
     UnconnectedGradientWarning,
 )

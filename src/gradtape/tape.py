@@ -380,7 +380,8 @@ class GradientTape:
         n = int(np.prod(inner))
         g = None
         if target._key in trace.slots:
-            eye = static.static(np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, 1, *inner), target)
+            eye = np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, 1, *inner)
+            eye = static.static(eye, target, dtype=target.dtype)
             one_hot = broadcast_to(eye if isinstance(eye, Tensor) else tensor(eye), (n, examples, *inner))
             with new_level() as level:
                 seeds = {target._key: tensor(Batched(one_hot, level))}

@@ -100,6 +100,15 @@ class Library(Namespace):
         """The dtype of positions."""
         return self._module.arange(1).dtype
 
+    def available(self, dtype: Any) -> Any:
+        """The library's dtype of the same name, or what it has in its place (JAX: 32 bits, unless told otherwise)."""
+        return self._module.asarray(np.zeros((), numpy_dtype(dtype))).dtype
+
+    @property
+    def float_dtype(self) -> Any:
+        """The dtype that integers are converted to where floating numbers are needed."""
+        return self.available(np.float64)
+
     @cached_property
     def special(self) -> Namespace:
         """The library's functions under scipy.special's names."""
@@ -164,9 +173,16 @@ class Library(Namespace):
         """Arguments by which a function that makes an array puts it beside x."""
         return {} if self.name in PLACELESS else {"device": self.device(x)}
 
-    def from_numpy(self, x: Any, like: Any = None) -> Any:
-        """A NumPy array as one of this library, on the device of `like`."""
-        return self._module.asarray(np.array(x), **({} if like is None else self.placed(like)))
+    def from_numpy(self, x: Any, like: Any = None, dtype: Any = None) -> Any:
+        """A NumPy array as one of this library, on the device of `like`, converted to this library's dtype."""
+        if self.has_own_dtypes and x.dtype.kind == "V":  # another package's bfloat16
+            x = x.astype(np.float32)
+        made = self._module.asarray(np.array(x), **({} if like is None else self.placed(like)))
+        return made if dtype is None or made.dtype == dtype else self._module.astype(made, dtype)
+
+    def filled(self, shape: tuple[int, ...], value: Any, dtype: Any, like: Any) -> Any:
+        """That value everywhere, on the device of `like`."""
+        return self._module.full(shape, value, dtype=dtype, **self.placed(like))
 
     def copied(self, x: Any, dtype: Any = None) -> Any:
         """A copy of an array of this library, converted."""
@@ -175,7 +191,11 @@ class Library(Namespace):
     def to_numpy(self, x: Any) -> Any:
         """The array's elements as a NumPy array."""
         if self.name == "torch":
-            return x.detach().cpu().numpy()
+            x = x.detach().cpu().resolve_conj()
+            try:
+                return x.numpy()
+            except TypeError:  # bfloat16
+                return x.float().numpy()
         if self.name == "cupy":
             return x.get()
         return np.asarray(x)

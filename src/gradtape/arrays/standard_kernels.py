@@ -11,37 +11,10 @@ from typing import Any
 
 from . import standard_indexing, standard_linalg, standard_reductions, standard_special
 from .dtypes import is_floating, kind_of
-
-NUMBERS = frozenset([bool, int, float, complex])
-
-
-def is_number(x: Any) -> bool:
-    """Whether this is a Python number, which has no say in the dtype."""
-    return type(x) in NUMBERS
-
-
-def floating(xp: Any, x: Any) -> Any:
-    """x as floating numbers."""
-    return x if is_floating(x.dtype) else xp.astype(x, xp.float64)
-
-
-def truth(xp: Any, c: Any) -> Any:
-    """A condition as an array of booleans."""
-    if is_number(c):
-        return xp.asarray(bool(c))
-    return c if kind_of(c.dtype) == "b" else c != 0
+from .standard_operands import arrays, floating, is_number, truth
 
 
 # -- selecting ---------------------------------------------------------------------------------------------------
-def arrays(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both as arrays: a Python number of the other's dtype and on its device."""
-    if is_number(a):
-        a = xp.full((), a, dtype=b.dtype, **xp.placed(b))
-    if is_number(b):
-        b = xp.full((), b, dtype=a.dtype, **xp.placed(a))
-    return a, b
-
-
 def where(xp: Any, c: Any, a: Any, b: Any) -> Any:
     """a where c holds, else b."""
     if is_number(a) and is_number(b):

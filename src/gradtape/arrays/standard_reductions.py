@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import is_floating, kind_of
+from .dtypes import kind_of
 from .reduction_kernels import kept, length, without
+from .standard_operands import floating
 
 Axes = tuple[int, ...]
 
@@ -23,7 +24,7 @@ def spread(xp: Any, g: Any, shape: Axes, axis: Axes, keepdims: bool) -> Any:
 
 def mean(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """The sum over the number of elements."""
-    x = x if is_floating(x.dtype) else xp.astype(x, xp.float64)
+    x = floating(xp, x)
     n = length(x.shape, axis)
     return xp.sum(x, axis=axis, keepdims=keepdims) / (n or math.nan)
 
@@ -81,7 +82,7 @@ def exponentials(xp: Any, x: Any, axis: Axes) -> tuple[Any, Any]:
 
 def logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """log(sum(exp(x))) without overflow; -inf where all are -inf or there is nothing."""
-    x = x if is_floating(x.dtype) else xp.astype(x, xp.float64)
+    x = floating(xp, x)
     shape = tuple(x.shape)
     if 0 in shape:
         return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
@@ -97,7 +98,7 @@ def logsumexp(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
 
 def exponential_shares(xp: Any, x: Any, axis: Axes) -> Any:
     """exp(x) / sum(exp(x)); 0 where all are -inf, even shares among the infinities otherwise."""
-    x = x if is_floating(x.dtype) else xp.astype(x, xp.float64)
+    x = floating(xp, x)
     if 0 in x.shape:
         return x
     top, e = exponentials(xp, x, axis)

@@ -9,31 +9,8 @@ import math
 from typing import Any
 
 from . import special_kernels as kernels
-from .dtypes import is_floating, kind_of
-
-NUMBERS = frozenset([bool, int, float, complex])
-
-
-def floating(xp: Any, x: Any) -> Any:
-    """x as floating numbers; a Python number as an array."""
-    if type(x) in NUMBERS:
-        return xp.asarray(float(x) if type(x) is not complex else x)
-    return x if is_floating(x.dtype) else xp.astype(x, xp.float64)
-
-
-def pair(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both as floating arrays, a Python number of the other's dtype."""
-    if type(a) in NUMBERS:
-        b = floating(xp, b)
-        return xp.astype(floating(xp, a), b.dtype), b
-    if type(b) in NUMBERS:
-        a = floating(xp, a)
-        return a, xp.astype(floating(xp, b), a.dtype)
-    a, b = floating(xp, a), floating(xp, b)
-    if a.dtype != b.dtype:
-        dtype = xp.result_type(a, b)
-        a, b = xp.astype(a, dtype), xp.astype(b, dtype)
-    return a, b
+from .dtypes import kind_of
+from .standard_operands import floating, pair
 
 
 # -- the normal distribution and its like -------------------------------------------------------------------------

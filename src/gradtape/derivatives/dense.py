@@ -51,7 +51,7 @@ def unit_vectors(leaves: list[Tensor], start: int, stop: int, level: int, unit: 
         first, last = max(start, offset), min(stop, offset + leaf.size)
         if first < last and (unit == 1 or kind_of(leaf.dtype) == "c"):
             rows[np.arange(first - start, last - start), np.arange(first - offset, last - offset)] = unit
-        values = static(rows.reshape(stop - start, *leaf.shape), leaf)
+        values = static(rows.reshape(stop - start, *leaf.shape), leaf, dtype=leaf.dtype)
         seeds.append(tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level)))
         offset += leaf.size
     return seeds

@@ -77,7 +77,7 @@ def _before(y: Any, axis: int) -> Any:
     shape[axis] = y.shape[axis]
     first = np.zeros(shape, numpy_dtype(y.dtype))
     first.reshape(-1)[:1] = 1
-    return shift(y, axis, False) + static(first, y)
+    return shift(y, axis, False) + static(first, y, dtype=y.dtype)
 
 
 def products_before(x: Any, axis: int, reverse: bool) -> Any:

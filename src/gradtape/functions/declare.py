@@ -198,7 +198,15 @@ def result_type(*values: Any) -> Any:
     types = [v if type(v) in NUMBERS or isinstance(v, np.dtype) else dtype_of(v) for v in values]
     if library is None:
         return np.result_type(*types)
-    return library.dtype(np.result_type(*[t if type(t) in NUMBERS else numpy_dtype(t) for t in types]))
+    if len(types) == 1 and type(types[0]) not in NUMBERS:
+        return types[0]
+    return library.available(np.result_type(*[t if type(t) in NUMBERS else numpy_dtype(t) for t in types]))
+
+
+def default_float(*references: Any) -> Any:
+    """The dtype that integers become where floating numbers are needed: float64, if the references' library has it."""
+    library, _ = library_like(*references)
+    return np.dtype(np.float64) if library is None else library.float_dtype
 
 
 def as_dtype(dtype: Any, *references: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays.dtypes import kind_of
 from ..primitive import Axes, Linear, apply_linear
 from ..tensor import Tensor, tensor
-from .declare import dtype_of, normalized_axes, operand, result_type, shape_of
+from .declare import default_float, dtype_of, normalized_axes, operand, result_type, shape_of
 from .elementwise import conj, multiply
 from .manipulation import FULL, astype
 from .matrices import real_numpy_dtype
@@ -85,7 +85,7 @@ def _array(x: Any, name: str, real: bool = False) -> Any:
     if real:
         if kind == "c":
             raise TypeError(f"gradtape.fft.{name}: x must be real, not of dtype {dtype_of(x)}")
-        return x if kind == "f" else astype(x, np.float64)
+        return x if kind == "f" else astype(x, default_float(x))
     return x if kind == "c" else astype(x, result_type(x, np.dtype(np.complex64)))
 
 

@@ -31,7 +31,7 @@ from ..tensor import (
     to_array,
     touch,
 )
-from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
+from .declare import contains_tensor, default_float, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import equal, where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
 from .static import library_like, static
@@ -566,7 +566,7 @@ def one_hot(indices: Any, /, num_classes: int, *, dtype: Any = None, axis: int =
     (axis,) = normalized_axes(axis, len(shape) + 1, "one_hot")
     classes = np.arange(num_classes).reshape([-1 if a == axis else 1 for a in range(len(shape) + 1)])
     expanded = reshape(indices, (*shape[:axis], 1, *shape[axis:]))
-    return astype(equal(expanded, static(classes, indices)), dtype or np.float64)
+    return astype(equal(expanded, static(classes, indices)), dtype or default_float(indices))
 
 
 def install() -> None:

@@ -11,7 +11,7 @@ from ..arrays.dtypes import is_floating, numpy_dtype
 from ..primitive import Core, General, Linear, apply
 from ..taylor_rules import Solves
 from ..tensor import RAW, Tensor
-from .declare import as_dtype, dtype_of, is_complex, operand, shape_of
+from .declare import as_dtype, default_float, dtype_of, is_complex, operand, shape_of
 from .elementwise import conj
 from .manipulation import astype, reshape
 from .products import column, matrix_transpose
@@ -32,7 +32,7 @@ def matrices(x: Any, function: str, name: str = "x", square: bool = True) -> Any
 def floating(x: Any) -> Any:
     """x as floating numbers."""
     dtype = dtype_of(x)
-    return x if is_floating(dtype) else astype(x, np.float64)
+    return x if is_floating(dtype) else astype(x, default_float(x))
 
 
 def conjugate(x: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+from ..arrays.libraries import to_numpy
 from ..context import active
 from ..hotpath import compile_function
 from ..tensor import Tensor, concrete, ndarray, note_exit, tensor, to_array
@@ -239,7 +240,7 @@ def _iter(self: Tensor) -> Iterator[Any]:
 
 def _contains(self: Tensor, value: Any) -> bool:
     """Whether an element equals the value."""
-    return bool((concrete(self) == to_array(value)).any())
+    return bool((to_numpy(concrete(self)) == to_numpy(to_array(value))).any())
 
 
 def install() -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..arrays import special_kernels as kernels
 from ..arrays.dtypes import kind_of
 from ..primitive import Core, Elementwise, General, Zero, apply, scale
 from ..tensor import Tensor
 from . import special
-from .declare import as_dtype, dtype_of, elementwise, operand, route, shape_of
+from .declare import as_dtype, default_float, dtype_of, elementwise, operand, route, shape_of
 from .elementwise import abs, logistic, select, tanh, where
 from .manipulation import astype
 from .products import column
@@ -262,7 +260,8 @@ def one_hot(indices: Any, depth: int, *, dtype: Any = None) -> Any:
     indices = operand(indices, "nn.one_hot", "indices")
     if kind_of(dtype_of(indices)) not in ("i", "u", "b"):
         raise TypeError(f"gradtape.nn.one_hot: indices must be integers, not {dtype_of(indices)}")
-    return apply(_ONE_HOT, indices, depth=int(depth), dtype=as_dtype(dtype or np.float64, indices))
+    dtype = default_float(indices) if dtype is None else as_dtype(dtype, indices)
+    return apply(_ONE_HOT, indices, depth=int(depth), dtype=dtype)
 
 
 def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) -> Any:
@@ -293,7 +292,7 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     if shape[-1] != other[-1]:
         raise ValueError(f"gradtape.{name}: {other[-1]} classes in labels {other}, {shape[-1]} in logits {shape}")
     if kind_of(dtype_of(labels)) != "f":
-        labels = astype(labels, dtype_of(logits) if kind_of(dtype_of(logits)) == "f" else np.float64)
+        labels = astype(labels, dtype_of(logits) if kind_of(dtype_of(logits)) == "f" else default_float(labels))
     return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
 
 

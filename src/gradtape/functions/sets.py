@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays.libraries import library_of
-from ..tensor import Tensor, concrete, tensor
-from .declare import operand
+from ..arrays.libraries import to_numpy
+from ..tensor import Tensor, tensor, to_array
+from .declare import fitting, operand
 from .indexing import take
 from .manipulation import ravel
+from .static import library_like, static
 
 
 class UniqueAllResult(NamedTuple):
@@ -47,18 +48,13 @@ def unique_all(x: Any, /) -> UniqueAllResult:
     ([1.0, 3.0], [1, 2])
     """
     x = operand(x, "unique_all", "x")
-    data = concrete(x) if isinstance(x, Tensor) else x
-    library = library_of(data)
-    if library is not None:
-        _, first, inverse, counts = library.unique_all(data)
-        return UniqueAllResult(take(ravel(x), first, axis=0), *map(tensor, (first, inverse, counts)))
-    data = np.asarray(data)
+    data = to_numpy(to_array(x))  # how many there are depends on the values, whatever the library
     _, first, inverse, counts = np.unique(
         data, return_index=True, return_inverse=True, return_counts=True, equal_nan=False
     )
-    constants = [first, inverse.reshape(data.shape), counts]
+    constants = [static(c if c.ndim else c[()], x) for c in (first, inverse.reshape(data.shape), counts)]
     if isinstance(x, Tensor):
-        constants = [tensor(c if c.ndim else c[()]) for c in constants]
+        constants = [c if isinstance(c, Tensor) else tensor(c) for c in constants]
     return UniqueAllResult(take(ravel(x), first, axis=0), *constants)
 
 
@@ -92,14 +88,14 @@ def isin(x1: Any, x2: Any, /, *, assume_unique: bool = False, invert: bool = Fal
     [False, True]
     """
     arrays = [operand(x, "isin", "an argument") for x in (x1, x2)]
-    data = [concrete(x) if isinstance(x, Tensor) else x for x in arrays]
-    library = library_of(data[0]) or library_of(data[1])
-    if library is not None:
-        return tensor(library.isin(*data, invert=invert))
-    found = np.isin(*data, assume_unique=assume_unique, invert=invert)
-    if any(isinstance(x, Tensor) for x in arrays):
-        return tensor(found if found.ndim else found[()])
-    return found
+    data = [to_array(x) for x in fitting((x1, x2), arrays)]
+    library, _ = library_like(*data)
+    if library is None:
+        found = np.isin(*data, assume_unique=assume_unique, invert=invert)
+        found = found if found.ndim else found[()]
+    else:
+        found = library.isin(*data, invert=invert)
+    return tensor(found) if any(isinstance(x, Tensor) for x in arrays) else found
 
 
 __all__ = ["isin", "unique_all", "unique_counts", "unique_inverse", "unique_values"]

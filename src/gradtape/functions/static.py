@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.dtypes import numpy_dtype
 from ..arrays.libraries import Library, library_of
 from ..tensor import RAW, Tensor, Virtual, tensor
 
@@ -36,22 +35,26 @@ def library_like(*references: Any) -> tuple[Library | None, Any]:
     return None, None
 
 
-def static(array: Any, *references: Any) -> Any:
-    """A NumPy array as a constant to be used with the references: itself, or converted to their library."""
+def static(array: Any, *references: Any, dtype: Any = None) -> Any:
+    """A NumPy array as a constant to be used with the references: itself, or converted to their library (and to this
+    dtype of it)."""
     if len(references) == 1 and type(references[0]) is Tensor:
         return array
     library, x = library_like(*references)
     if library is None or isinstance(array, Tensor) or library_of(array) is not None:
         return array
-    made = library.from_numpy(array, x)
+    made = library.from_numpy(array, x, dtype)
     return tensor(made) if any(isinstance(r, Tensor) for r in references) else made
 
 
 def full(shape: tuple[int, ...], value: Any, dtype: Any, *references: Any) -> Any:
     """That value everywhere, as a constant to be used with the references; dtype is their library's own."""
-    library, _ = library_like(*references)
-    made = np.full(shape, value, dtype if library is None else numpy_dtype(dtype))
-    return static(made if shape else made[()], *references)
+    library, x = library_like(*references)
+    if library is None:
+        made = np.full(shape, value, dtype)
+        return made if shape else made[()]
+    made = library.filled(shape, value, dtype, x)
+    return tensor(made) if any(isinstance(r, Tensor) for r in references) else made
 
 
 def zeros(shape: tuple[int, ...], dtype: Any, *references: Any) -> Tensor:

@@ -107,7 +107,7 @@ def one_by_one(
 def batched_seeds(target: Tensor, level: int) -> Tensor:
     """One cotangent per element of the target, as a batch."""
     n = target.size
-    eye = static(np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, *target.shape), target)
+    eye = static(np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, *target.shape), target, dtype=target.dtype)
     return tensor(Batched(eye if isinstance(eye, Tensor) else tensor(eye), level))
 
 

@@ -1,0 +1,47 @@
+"""Operands of kernels in the terms of the array API standard: numbers, floating numbers, conditions, pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .dtypes import is_floating, kind_of
+
+NUMBERS = frozenset([bool, int, float, complex])
+
+
+def is_number(x: Any) -> bool:
+    """Whether this is a Python number, which has no say in the dtype."""
+    return type(x) in NUMBERS
+
+
+def floating(xp: Any, x: Any) -> Any:
+    """x as an array of floating numbers."""
+    if is_number(x):
+        return xp.asarray(x if type(x) is complex else float(x))
+    return x if is_floating(x.dtype) else xp.astype(x, xp.float_dtype)
+
+
+def truth(xp: Any, c: Any) -> Any:
+    """A condition as an array of booleans."""
+    if is_number(c):
+        return xp.asarray(bool(c))
+    return c if kind_of(c.dtype) == "b" else c != 0
+
+
+def arrays(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both as arrays: a Python number of the other's dtype and on its device."""
+    if is_number(a):
+        a = xp.full((), a, dtype=b.dtype, **xp.placed(b))
+    if is_number(b):
+        b = xp.full((), b, dtype=a.dtype, **xp.placed(a))
+    return a, b
+
+
+def pair(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
+    """Both as floating arrays of one dtype."""
+    a, b = [x if is_number(x) else floating(xp, x) for x in (a, b)]
+    a, b = arrays(xp, a, b)
+    if a.dtype != b.dtype:
+        dtype = xp.result_type(a, b)
+        a, b = xp.astype(a, dtype), xp.astype(b, dtype)
+    return a, b
