@@ -148,7 +148,7 @@ def statistics(array: Array) -> Any:
     fractions = gt.quantile(x, [0.2, 0.7], axis=1), gt.grad(lambda x: gt.quantile(x, 0.3))(x), gt.median(x)
     places = gt.argsort(x, axis=1), gt.argmax(x), gt.searchsorted(gt.sort(x[0]), x[1])
     picked = gt.take_along_axis(x, places[0], axis=1), gt.take(x, [2, 0], axis=1), gt.nonzero(x > 0), gt.argwhere(x > 0)
-    return fractions, places, picked, gt.unique_all(gt.concat([x, x])), gt.isin(x, [0.3, 2.0])
+    return fractions, places, picked, gt.unique_all(gt.concat([x, x])), gt.isin(gt.astype(x, "int64"), [0, 5])
 
 
 @feature

@@ -182,7 +182,7 @@ class Library(Namespace):
 
     def filled(self, shape: tuple[int, ...], value: Any, dtype: Any, like: Any) -> Any:
         """That value everywhere, on the device of `like`."""
-        return self._module.full(shape, value, dtype=dtype, **self.placed(like))
+        return self._module.full(shape, number(value), dtype=dtype, **self.placed(like))
 
     def copied(self, x: Any, dtype: Any = None) -> Any:
         """A copy of an array of this library, converted."""
