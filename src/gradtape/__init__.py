@@ -24,6 +24,7 @@ from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
 from .derivatives.forward import jvp, linearize
 from .derivatives.nth import derivative
 from .derivatives.reverse import grad, value_and_grad, vjp
+from .derivatives.sparse.prepared import prepare_hessian, prepare_jacobian
 from .derivatives.taylor import TaylorSeries, taylor
 from .derivatives.vectorize import vmap
 from .errors import (

@@ -67,7 +67,7 @@ REGISTRY: dict[str, Primitive] = {}
 class Primitive:
     """A declared function: `name`, `kernel`, the names of its array `arguments`, and how it is batched.
 
-    `batch`: "align" (elementwise), a `Core`, an `Axes`, or a function (size, values, flags, **parameters).
+    `batch`: "align" (elementwise), a `Core`, an `Axes`, an `Alike`, or a function (size, values, flags, **parameters).
     `saves[i]`: names of what argument i's pullback needs, out of the arguments and y. `series`: a Taylor rule of its
     own (PRODUCT, or one of those in taylor_rules.py); None: the one of its kind.
     """
@@ -208,13 +208,16 @@ class Linear(Primitive):
 class Bilinear(Primitive):
     """A function linear in each of a and b, with its two transposes (g, b, **parameters), (g, a, **parameters).
 
+    `subscripts(rank of a, rank of b, **parameters)`: which elements are multiplied, as einsum writes it.
     A transpose with an argument `spec` is given the Spec of its own argument too (as a keyword).
     For functions with a fast path: `direct`, a condition on the arrays da and db under which cotangents come out of
     the transposes in their operands' own shape and dtype; `raw_transposes`, on plain arrays, where a sum of outer
     products may stay factored (numpy_kernels.OuterSum).
     """
 
-    __slots__ = ("transposes", "raw_transposes", "names", "takes_spec", "direct", "pulls", "raw_pulls", "lifts")
+    __slots__ = (
+        "transposes", "raw_transposes", "names", "takes_spec", "direct", "pulls", "raw_pulls", "lifts", "subscripts",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -226,11 +229,12 @@ class Bilinear(Primitive):
         register: bool = True,
         direct: str = "False",
         raw_transposes: tuple[Callable[..., Any], Callable[..., Any]] | None = None,
+        subscripts: Callable[..., str] | None = None,
     ):
         super().__init__(name, kernel, ("a", "b"), batch, (("b",), ("a",)), register)
         self.transposes = (transpose_a, transpose_b)
         self.raw_transposes = raw_transposes or self.transposes
-        self.direct = direct
+        self.direct, self.subscripts = direct, subscripts
         self.takes_spec = tuple(["spec" in t.__code__.co_varnames for t in self.transposes])
         self.names = (("b",), ("a",))
 
@@ -300,9 +304,21 @@ class Core(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """Batching of one-argument functions by shifting axis parameters (non-negative ints or tuples of them)."""
+    """Batching of one-argument functions by shifting axis parameters (non-negative ints or tuples of them).
+
+    What comes together in an element of the result is what lies along those axes, which the result keeps unless a
+    parameter `keepdims` is False; and along the axes `also` (negative ints), which it lacks.
+    """
 
     names: tuple[str, ...]
+    also: tuple[int, ...] = ()
+
+
+class Alike(NamedTuple):
+    """The same for functions whose array arguments all have the same axes: each is given the batch axis."""
+
+    names: tuple[str, ...] = ("axis",)
+    also: tuple[int, ...] = ()
 
 
 def scale(g: Any, d: Any) -> Any:
@@ -564,5 +580,5 @@ SCALE_EITHER = Elementwise(
     series=PRODUCT,
 )
 
-__all__ = ["REGISTRY", "Axes", "Bilinear", "Core", "Elementwise", "General", "Linear", "Primitive", "Route", "Rule"]
-__all__ += ["Spec", "Virtual", "Zero", "apply", "apply_linear", "scale", "tracked"]
+__all__ = ["REGISTRY", "Alike", "Axes", "Bilinear", "Core", "Elementwise", "General", "Linear", "Primitive"]
+__all__ += ["Route", "Rule", "Spec", "Virtual", "Zero", "apply", "apply_linear", "scale", "tracked"]

@@ -123,31 +123,31 @@ def split_rows(rows: Any, outputs: list[Tensor], x: Tensor) -> list[Any]:
     return blocks
 
 
-def refuse_sparse(sparse: Any, function: str) -> None:
-    """Sparse derivatives are not there yet."""
-    if sparse:
-        raise NotImplementedError(f"gradtape.{function}: sparse=True is planned, and not there yet")
-
-
 def jacobian(
     f: Callable[..., Any],
     argnums: int | tuple[int, ...] = 0,
     mode: str = "auto",
-    sparse: bool = False,
+    sparse: bool | str = False,
     batch_size: int | None = None,
+    local: bool = False,
 ) -> Any:
     """The function that gives f's Jacobian: for each output, for each differentiated argument, output.shape + x.shape.
 
     Row k is what `grad` gives for the k-th element, also for complex numbers: derivatives of its real part.
     `mode`: "forward", "reverse", or "auto" (forward where inputs have fewer elements than outputs);
-    `batch_size`: at most so many rows or columns at once, to bound memory. Raises TypeError for integer arguments.
+    `batch_size`: at most so many rows or columns at once, to bound memory; `sparse`: True or "csr", "coo" for a
+    scipy.sparse array, of a vector in a vector (`local`: by the pattern at this point, where slopes may be 0 and
+    branches are taken; prepare_jacobian keeps the pattern for further calls). Raises TypeError for integer arguments.
 
     >>> import gradtape as gt
     >>> gt.jacobian(lambda x: x**2)(gt.asarray([1.0, 2.0])).tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
     check_callable(f, "jacobian")
-    refuse_sparse(sparse, "jacobian")
+    if sparse:
+        from .sparse.prepared import sparse_jacobian
+
+        return sparse_jacobian(f, argnums, mode, sparse, batch_size, local)
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"gradtape.jacobian: mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
 
@@ -203,19 +203,28 @@ def recorded_gradient(f: Callable[..., Any], selected: Selected, kwargs: dict[st
 
 
 def hessian(
-    f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, sparse: bool = False, batch_size: int | None = None
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    sparse: bool | str = False,
+    batch_size: int | None = None,
+    local: bool = False,
 ) -> Any:
     """The function that gives the second derivatives of a scalar f: x.shape + x.shape, and for containers of arrays
     a container of containers of blocks.
 
-    `batch_size`: at most so many rows at once. Raises ValueError if f's value is no scalar.
+    `batch_size`: at most so many rows at once; `sparse`: True or "csr", "coo" for a scipy.sparse array, x being a
+    vector (`local`: by the pattern at this point; prepare_hessian keeps the pattern for further calls). Raises
+    ValueError if f's value is no scalar.
 
     >>> import gradtape as gt
     >>> gt.hessian(lambda x: x[0] ** 2 * x[1])(gt.asarray([1.0, 3.0])).tolist()
     [[6.0, 2.0], [2.0, 0.0]]
     """
     check_callable(f, "hessian")
-    refuse_sparse(sparse, "hessian")
+    if sparse:
+        from .sparse.prepared import sparse_hessian
+
+        return sparse_hessian(f, argnums, sparse, batch_size, local)
 
     def hessian_function(*arguments: Any, **kwargs: Any) -> Any:
         selected = Selected(arguments, argnums, "hessian")

@@ -8,12 +8,12 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..primitive import Axes, General, Linear, apply, scale
+from ..primitive import Alike, Axes, General, Linear, apply, scale
 from ..taylor_rules import Solves
 from .declare import dtype_of, normalized_axes, operand, shape_of
 from .elementwise import not_equal
 from .manipulation import FULL, astype, broadcast_to, concat, reshape
-from .reductions import as_asked, batched_alike
+from .reductions import as_asked
 from .static import full, static
 from .untaped import untaped
 
@@ -42,7 +42,7 @@ _RECURRENCE = General(
         lambda da, a, y, axis, reverse: recurrence(a, scale(da, shift(y, axis, reverse)), axis, reverse),
         lambda db, a, axis, reverse: recurrence(a, db, axis, reverse),
     ),
-    batch=batched_alike("recurrence"),
+    batch=Alike(),
     # the y with y - a shift(y) = b
     series=Solves(a=0, b=1, product=lambda a, y, axis, reverse: -scale(a, shift(y, axis, reverse))),
 )

@@ -125,7 +125,19 @@ _MATMUL = Bilinear(
         lambda g, b: OuterSum(g, b) if b.ndim == 1 == g.ndim else _matmul_transpose_a(g, b),
         lambda g, a: OuterSum(a, g) if a.ndim == 1 == g.ndim else _matmul_transpose_b(g, a),
     ),
+    subscripts=lambda a, b: matrix_subscripts(a, b, "IK", "KJ"),
 )
+
+
+def matrix_subscripts(rank_a: int, rank_b: int, a: str, b: str) -> str:
+    """A product of matrices with these labels as einsum writes it; a vector has the inner one, K, alone."""
+    lead = string.ascii_lowercase[: max(rank_a, rank_b, 2) - 2]
+    terms = [
+        lead[len(lead) + 2 - rank :] + labels if rank > 1 else "K" for rank, labels in ((rank_a, a), (rank_b, b))
+    ]
+    free = "".join([labels.replace("K", "") for rank, labels in ((rank_a, a), (rank_b, b)) if rank > 1])
+    return f"{terms[0]},{terms[1]}->{lead}{free}"
+
 
 #: A stack of matrices times one matrix is one tall matrix times it: one call of BLAS, and no stack of gradients.
 _TALL = "db.ndim == 2 and da.ndim > 2"
@@ -167,10 +179,15 @@ matmul = bilinear_function(
 
 
 
-def _with_one_transposed(name: str, kernel: Any, transposes: Any, raw: Any, batch: Any, doc: str) -> Any:
+def _with_one_transposed(
+    name: str, kernel: Any, transposes: Any, raw: Any, batch: Any, labels: tuple[str, str], doc: str
+) -> Any:
     """A matrix product with one operand transposed: with matmul they are each other's transposes, so that a
     recorded gradient is made of whole products, and no weight's cotangent comes out in the other memory order."""
-    primitive = Bilinear(name, kernel, *transposes, batch, direct=DIRECT, raw_transposes=raw)
+    primitive = Bilinear(
+        name, kernel, *transposes, batch, direct=DIRECT, raw_transposes=raw,
+        subscripts=lambda rank_a, rank_b: matrix_subscripts(rank_a, rank_b, *labels),
+    )  # fmt: skip
     slow = lambda a, b: apply(primitive, operand(a, name, "a"), operand(b, name, "b"))
     return bilinear_function(primitive, slow, name, doc)
 
@@ -181,6 +198,7 @@ matmul_nt = _with_one_transposed(
     (lambda g, b: matmul(g, b), lambda g, a: matmul_tn(g, a)),
     (lambda g, b: g @ b, lambda g, a: g.mT @ a),
     lambda size, values, flags: _matmul_batch(size, [values[0], matrix_transpose(values[1])], flags),
+    ("IK", "JK"),
     "a times the transpose of b, for matrices; leading axes broadcast.",
 )
 matmul_tn = _with_one_transposed(
@@ -189,6 +207,7 @@ matmul_tn = _with_one_transposed(
     (lambda g, b: matmul_nt(b, g), lambda g, a: matmul(a, g)),
     (lambda g, b: b @ g.mT, lambda g, a: a @ g),
     lambda size, values, flags: _matmul_batch(size, [matrix_transpose(values[0]), values[1]], flags),
+    ("KI", "KJ"),
     "The transpose of a times b, for matrices; leading axes broadcast.",
 )
 
@@ -247,6 +266,7 @@ _CONTRACT = Bilinear(
     _contract_transpose_a,
     _contract_transpose_b,
     lambda size, values, flags, subscripts: contract(values[0], values[1], _batched_subscripts(subscripts, flags)),
+    subscripts=lambda rank_a, rank_b, subscripts: subscripts,
 )
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
-from ..primitive import Axes, General, Linear, Primitive, Zero, apply, apply_linear, scale
+from ..primitive import Alike, Axes, General, Linear, Primitive, Zero, apply, apply_linear, scale
 from ..taylor_rules import Chosen, Equal
 from ..tensor import Tensor, underlying
 from .declare import as_dtype, is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
-from .manipulation import astype, broadcast_to, concat, permute_dims, reshape
+from .manipulation import astype, concat, permute_dims, reshape
 from .untaped import untaped
 
 Axis = int | tuple[int, ...] | None
@@ -30,18 +30,6 @@ def axes_of(axis: Axis, ndim: int, function: str) -> tuple[int, ...]:
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis if axis >= 0 else axis + ndim,)
     return normalized_axes(axis, ndim, function)
-
-
-def batched_alike(primitive: str) -> Any:
-    """Batching of a function whose array arguments all have the same axes: give each the batch axis, shift `axis`."""
-    from ..primitive import REGISTRY
-
-    def batch(size: int, values: Any, flags: Any, axis: Any, **parameters: Any) -> Any:
-        values = [v if f else broadcast_to(v, (size, *shape_of(v))) for v, f in zip(values, flags, strict=True)]
-        axis = tuple([a + 1 for a in axis]) if isinstance(axis, tuple) else axis + 1
-        return apply(REGISTRY[primitive], *values, axis=axis, **parameters)
-
-    return batch
 
 
 # -- sums ----------------------------------------------------------------------------------------------------------
@@ -246,7 +234,7 @@ _LEAVE_ONE_OUT = General(
     jvp=lambda d, rows, axis: _added(
         [_left_out([*parts, d[..., i]], axis) for i, parts in enumerate(_without_each(rows))]
     ),
-    batch=Axes(("axis",)),
+    batch=Axes(("axis",), also=(-1,)),
     series=Chosen(lambda rows: OTHERS_BY_SCANS if rows.shape[-1] == 1 and in_range(rows) else None),
 )
 
@@ -336,12 +324,12 @@ def prod(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
 
 
 # -- extremes ------------------------------------------------------------------------------------------------------
-_TIED = Zero("tied", kernels.tied, ("x", "y"), batch=batched_alike("tied"))
+_TIED = Zero("tied", kernels.tied, ("x", "y"), batch=Alike())
 _DEAL = Linear(
     "deal",
     kernels.deal,
     lambda g, i, specs, saved, axis, keepdims: apply(_COLLECT, g, saved[1], axis=axis, keepdims=keepdims),
-    batch=batched_alike("deal"),
+    batch=Alike(),
     arguments=("g", "won"),
     linear=(0,),
 )
@@ -349,7 +337,7 @@ _COLLECT = Linear(
     "collect",
     kernels.collect,
     lambda g, i, specs, saved, axis, keepdims: apply(_DEAL, g, saved[1], axis=axis, keepdims=keepdims),
-    batch=batched_alike("collect"),
+    batch=Alike(),
     arguments=("x", "won"),
     linear=(0,),
 )

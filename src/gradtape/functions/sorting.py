@@ -9,11 +9,11 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..primitive import Axes, General, Linear, Zero, apply
+from ..primitive import Alike, Axes, General, Linear, Zero, apply
 from .declare import normalized_axes, operand, shape_of
 from .elementwise import isnan, where
 from .manipulation import expand_dims, permute_dims, reshape
-from .reductions import Axis, axes_of, batched_alike
+from .reductions import Axis, axes_of
 from .reductions import any as any_of
 from .static import static
 from .untaped import untaped
@@ -24,7 +24,7 @@ _REORDER = Linear(
     "reorder",
     lambda x, order, axis: np.take_along_axis(x, order, axis),
     lambda g, i, specs, saved, axis: apply(_REORDER, g, apply(_INVERSE_ORDER, saved[1], axis=axis), axis=axis),
-    batch=batched_alike("reorder"),
+    batch=Alike(),
     arguments=("x", "order"),
     linear=(0,),
 )

@@ -10,7 +10,7 @@ from ..arrays.dtypes import numpy_dtype
 from ..functions.declare import shape_of
 from ..functions.manipulation import broadcast_to, reshape
 from ..functions.static import static
-from ..primitive import Axes, Core, Primitive, apply
+from ..primitive import Alike, Axes, Core, Primitive, apply
 from ..tensor import Tensor, Virtual, VirtualTensor, tensor
 
 
@@ -65,6 +65,9 @@ def over_examples(
         return apply(primitive, *aligned(values, flags, rule.axes), **parameters)
     if isinstance(rule, Axes):
         return apply(primitive, values[0], *values[1:], **{**parameters, **shifted(rule, parameters)})
+    if isinstance(rule, Alike):
+        values = [v if f else broadcast_to(v, (size, *shape_of(v))) for v, f in zip(values, flags, strict=True)]
+        return apply(primitive, *values, **{**parameters, **shifted(rule, parameters)})
     if rule is None:
         return one_by_one(primitive, size, values, flags, parameters)
     return rule(size, values, flags, **parameters)
@@ -81,7 +84,7 @@ def aligned(values: list[Any], flags: list[bool], core: tuple[int, ...]) -> list
     ]
 
 
-def shifted(rule: Axes, parameters: dict[str, Any]) -> dict[str, Any]:
+def shifted(rule: Axes | Alike, parameters: dict[str, Any]) -> dict[str, Any]:
     """Axis parameters one further."""
     return {
         name: tuple([a + 1 for a in parameters[name]]) if isinstance(parameters[name], tuple) else parameters[name] + 1
