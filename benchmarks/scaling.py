@@ -3,7 +3,7 @@
     python benchmarks/scaling.py
 
 Mean logistic loss of tanh(X w), X of n × 50 doubles; milliseconds, the best of five. On NumPy's arrays, on Dask arrays
-(threads of this process): one task for each operation and chunk, and one for each chunk (gradtape.distributed); on JAX's,
+(threads of this process): one task for each operation and chunk, and one for each chunk; on JAX's,
 eager and compiled. What is not installed is left out.
 """
 

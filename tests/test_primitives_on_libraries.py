@@ -19,8 +19,17 @@ from .array_libraries import LIBRARIES, LibraryCase, maker
 from .samples import SAMPLES, Sample
 from .test_primitives import FLOWING, differentiated
 
+#: SciPy's functions that hardly any other library has.
+RARE = [
+    "betaincc", "binom", "dawsn", "ellipe", "ellipk", "erfcx", "exprel", "iv", "j0", "j1", "jv", "k0", "k1", "kv",
+    "lambertw", "y0", "y1", "yv",
+]  # fmt: skip
 #: What a library has not: the function that the error names begins like this.
-LACKS = {"array_api_strict": {"special.": "the standard has no special functions"}}
+LACKS = {
+    "array_api_strict": {"special.": "the standard has no special functions"},
+    "jax": {f"special.{name}": "JAX has no such function" for name in RARE},
+    "torch": {f"special.{name}": "PyTorch has no such function" for name in [*RARE, "beta", "betainc", "exp1", "expi"]},
+}
 
 #: What a library computes otherwise, and why that is right.
 OTHERWISE = {

@@ -195,11 +195,18 @@ def test_logit_near_one_half_and_ends():
     assert s.logit(0.0) == -math.inf and s.logit(1.0) == math.inf
 
 
-@pytest.mark.parametrize("name", sorted(set(s.__all__) & set(dir(scipy.special)) - {"polygamma"}))
+TWO = [
+    "beta", "betaln", "binom", "boxcox", "boxcox1p", "gammainc", "gammaincc", "iv", "jn", "jv", "kl_div", "kv",
+    "rel_entr", "xlog1py", "xlogy", "yv",
+]  # fmt: skip
+BY_THEMSELVES = {"kl_div", "polygamma", "lambertw", "multigammaln", "zeta"}
+
+
+@pytest.mark.parametrize("name", sorted(set(s.__all__) & set(dir(scipy.special)) - BY_THEMSELVES))
 def test_single_precision_and_numpy_scalars(name):
     f, reference = getattr(s, name), getattr(scipy.special, name)
-    two = name in ("betaln", "gammainc", "gammaincc", "xlogy", "xlog1py", "rel_entr")
-    arguments = [np.float32(0.3)] * (2 if two else 1)
+    count = 2 if name in TWO else 3 if name.startswith("betainc") else 1
+    arguments = [np.float32(0.3), np.float32(0.4), np.float32(0.6)][:count]
     y = f(*[gt.asarray(a) for a in arguments])
     assert y.dtype == np.float32 and y.shape == ()
     assert y.numpy() == pytest.approx(reference(*arguments), rel=1e-6)
@@ -213,6 +220,52 @@ def test_python_numbers_are_weak(f):
         value, gradient = gt.value_and_grad(lambda x, call=call: gt.sum(call(x)))(x)
         assert value.dtype == gradient.dtype == np.float32
     assert f(1, 2).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    "call,text",
+    [
+        (lambda v: s.jv(v, 2.0), "jv: the derivative with respect to 'v'"),
+        (lambda v: s.kv(v, 2.0), "kv: the derivative with respect to 'v'"),
+        (lambda a: s.betainc(a, 2.0, 0.5), "betainc: the derivative with respect to 'a'"),
+        (lambda b: s.betaincc(2.0, b, 0.5), "betaincc: the derivative with respect to 'b'"),
+        (lambda x: s.zeta(x + 2.0, 1.5), "zeta: the derivative with respect to 'x'"),
+    ],
+)
+def test_derivatives_without_a_formula_are_refused(call, text):
+    x = gt.asarray(1.5)
+    float(call(x))  # the value is to be had
+    with pytest.raises(gt.NoDerivativeError, match=text):
+        gt.grad(call)(x)
+    with pytest.raises(gt.NoDerivativeError, match=text):
+        gt.jvp(call, (x,), (x,))
+
+
+def test_scipys_own_functions_take_tensors():
+    x = np.array([0.3, 1.5])
+    for call in (
+        lambda x: scipy.special.jv(2, x), lambda x: scipy.special.betainc(2.0, 3.0, x / 2), scipy.special.erfcx,
+        lambda x: scipy.special.lambertw(x).real, lambda x: scipy.special.zeta(3.0, x), scipy.special.dawsn,
+        lambda x: scipy.special.binom(x + 3, 2.0), scipy.special.ellipe,
+    ):  # fmt: skip
+        y = call(gt.asarray(x / 2))
+        assert isinstance(y, gt.Tensor)
+        np.testing.assert_allclose(y.numpy(), call(x / 2), rtol=1e-14)
+        gt.check_grads(call, (x / 2,), order=2)
+
+
+def test_removable_singularities_at_every_order():
+    """Series at 0: (exp(x) - 1) / x = sum x^n / (n + 1)!, W = x - x^2 + 3/2 x^3 ..., K = pi/2 (1 + m/4 ...)."""
+    for f, wanted in (
+        (s.exprel, [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]),
+        (lambda x: gt.real(s.lambertw(x)), [0, 1, -2, 9, -64]),
+        (s.ellipk, [math.pi / 2 * c for c in (1, 1 / 4, 9 / 32, 75 / 128)]),
+        (lambda t: s.boxcox(math.e, t), [1, 1 / 2, 1 / 3, 1 / 4]),
+        (lambda x: s.betainc(2.0, 2.0, x), [0, 0, 6, -12]),
+    ):
+        for want in wanted:
+            assert float(f(0.0)) == pytest.approx(want, rel=1e-13, abs=1e-15)
+            f = gt.grad(f)
 
 
 # -- softmax ----------------------------------------------------------------------------------------------------------

@@ -42,6 +42,11 @@ def log_ndtr(xp: Any, x: Any, order: int) -> Any:
     return xp.where(far, (-1.0) ** (order - 1) * series, y)
 
 
+def beta_density(xp: Any, p: Any, q: Any, x: Any, c: Any) -> Any:
+    """x^p (1 - x)^q exp(-c)."""
+    return xp.exp(xp.special.xlogy(p, x) + xp.special.xlog1py(q, -x) - c)
+
+
 # -- gamma functions -----------------------------------------------------------------------------------------------
 def gamma(xp: Any, x: Any) -> Any:
     """The gamma function."""
@@ -323,7 +328,7 @@ def one_hot(xp: Any, indices: Any, depth: int, dtype: Any) -> Any:
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        bessel_i, betaln, elu, entr, erfcinv, gamma, gamma_density, gaussian, gelu, leaky_relu,
+        bessel_i, beta_density, betaln, elu, entr, erfcinv, gamma, gamma_density, gaussian, gelu, leaky_relu,
         log_expit, log_ndtr, log_softmax, logit, one_hot, polygamma, rel_entr, relu, relu6, scaled_bessel_i,
         sigmoid_cross_entropy, silu, softmax, softmax_cross_entropy, softplus, softsign, sparse_softmax_cross_entropy,
         xlog1py, xlogy,

@@ -21,7 +21,7 @@ from ..taylor_rules import Chosen, Flow
 from .declare import elementwise, finish, is_complex, normalized_axes, operand, shape_of
 from .elementwise import anchored, divide_absorbing, exp, log, log1p, logistic, where
 from .manipulation import reshape
-from .reductions import logsumexp, sum
+from .reductions import sum
 
 SQRT2, SQRT_PI = math.sqrt(2.0), math.sqrt(math.pi)
 
@@ -369,6 +369,6 @@ finish(polygamma, "polygamma", polygamma.__doc__ or "", "gradtape.special")
 
 __all__ = [
     "betaln", "digamma", "entr", "erf", "erfc", "erfcinv", "erfinv", "expit", "gamma", "gammainc", "gammaincc",
-    "gammaln", "i0", "i0e", "i1", "i1e", "lgamma", "log_expit", "log_ndtr", "log_softmax", "logit",
-    "logsumexp", "ndtr", "ndtri", "polygamma", "psi", "rel_entr", "softmax", "softplus", "xlog1py", "xlogy",
+    "gammaln", "i0", "i0e", "i1", "i1e", "lgamma", "log_expit", "log_ndtr", "log_softmax", "logit", "ndtr", "ndtri",
+    "polygamma", "psi", "rel_entr", "softmax", "softplus", "xlog1py", "xlogy",
 ]  # fmt: skip

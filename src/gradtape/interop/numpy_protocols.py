@@ -25,6 +25,9 @@ RENAMED = {
     "left_shift": "bitwise_left_shift", "radians": "deg2rad", "right_shift": "bitwise_right_shift",
 }  # fmt: skip
 
+#: Names of SciPy's universal functions behind its Python functions.
+SCIPY_NAMES = {"_lambertw": "lambertw", "_riemann_zeta": "zeta", "_zeta": "zeta"}
+
 #: The reduction that a universal function's `reduce` is, and the accumulation. Others are folded one by one.
 REDUCTIONS = {
     np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min", np.logical_and: "all",
@@ -232,10 +235,9 @@ def find(ufunc: Any) -> Callable[..., Any] | None:
         if getattr(np, ufunc.__name__, None) is ufunc:
             function = getattr(gt, name, None)
         else:
-            from ..functions import special
-
-            if name in special.__all__:
-                function = getattr(special, name)
+            name = SCIPY_NAMES.get(name, name)
+            if name in gt.special.__all__:
+                function = getattr(gt.special, name)
         if function is not None:
             UFUNCS[ufunc] = function
     return function
