@@ -97,7 +97,7 @@ def client():
 
 
 def peak():
-    """The most memory that this process has used, in bytes (ru_maxrss counts what the process it came from had, too)."""
+    """The most memory that this process has used, in bytes (ru_maxrss counts what its parent had, too)."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
