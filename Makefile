@@ -51,6 +51,7 @@ test: .venv/test/.stamp
 	.venv/test/bin/python -m ruff check .
 	.venv/test/bin/python -m mypy
 	.venv/test/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+	SCIPY_ARRAY_API=1 .venv/test/bin/python -m pytest -n 2 tests/foreign
 
 test-full: .venv/test/.stamp
 	.venv/test/bin/python -m ruff check .

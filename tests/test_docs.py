@@ -22,8 +22,12 @@ def programs(page: Path) -> list[str]:
     return PROGRAM.findall(page.read_text(encoding="utf-8"))
 
 
+#: Pages whose programs are run by tests of their own.
+ELSEWHERE = ("README.md", "CONTRIBUTING.md", "scipy.md")
+
+
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if programs(p) and p.name not in ("README.md", "CONTRIBUTING.md")], ids=lambda p: p.name
+    "page", [p for p in PAGES if programs(p) and p.name not in ELSEWHERE], ids=lambda p: p.name
 )
 def test_programs_run(page: Path) -> None:
     """The blocks of a page, one after the other, as one program."""

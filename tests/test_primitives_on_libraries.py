@@ -22,7 +22,7 @@ from .test_primitives import FLOWING, differentiated
 #: SciPy's functions that hardly any other library has.
 RARE = [
     "betaincc", "binom", "dawsn", "ellipe", "ellipk", "erfcx", "exprel", "iv", "j0", "j1", "jv", "k0", "k1", "kv",
-    "lambertw", "y0", "y1", "yv",
+    "lambertw", "stdtr", "y0", "y1", "yv",
 ]  # fmt: skip
 #: What a library has not: the function that the error names begins like this.
 LACKS = {

@@ -196,8 +196,8 @@ def test_logit_near_one_half_and_ends():
 
 
 TWO = [
-    "beta", "betaln", "binom", "boxcox", "boxcox1p", "gammainc", "gammaincc", "iv", "jn", "jv", "kl_div", "kv",
-    "rel_entr", "xlog1py", "xlogy", "yv",
+    "beta", "betaln", "binom", "boxcox", "boxcox1p", "chdtr", "chdtrc", "gammainc", "gammaincc", "iv", "jn", "jv",
+    "kl_div", "kv", "rel_entr", "stdtr", "xlog1py", "xlogy", "yv",
 ]  # fmt: skip
 BY_THEMSELVES = {"kl_div", "polygamma", "lambertw", "multigammaln", "zeta"}
 
@@ -205,7 +205,7 @@ BY_THEMSELVES = {"kl_div", "polygamma", "lambertw", "multigammaln", "zeta"}
 @pytest.mark.parametrize("name", sorted(set(s.__all__) & set(dir(scipy.special)) - BY_THEMSELVES))
 def test_single_precision_and_numpy_scalars(name):
     f, reference = getattr(s, name), getattr(scipy.special, name)
-    count = 2 if name in TWO else 3 if name.startswith("betainc") else 1
+    count = 2 if name in TWO else 3 if name.startswith(("betainc", "fdtr")) else 1
     arguments = [np.float32(0.3), np.float32(0.4), np.float32(0.6)][:count]
     y = f(*[gt.asarray(a) for a in arguments])
     assert y.dtype == np.float32 and y.shape == ()

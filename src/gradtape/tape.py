@@ -22,7 +22,7 @@ from .functions.elementwise import conj, positive
 from .functions.manipulation import broadcast_to, reshape
 from .functions.static import zeros_like
 from .nest import flatten
-from .sweep import Trace, fit, run
+from .sweep import Trace, fit, reaches, run
 from .tensor import Tensor, Variable, tensor, tracked
 from .virtual.batched import Batched, batched_seeds, unbatched
 
@@ -76,6 +76,19 @@ class TapeTrace(Trace):
         self.variables[variable.order] = variable
         if is_floating(variable._data.dtype):
             self.follow(variable)
+
+
+def numbers_taken(trace: TapeTrace, keys: list[int]) -> dict[int, tuple[str, str]]:
+    """For each source of which a dependent value was made a number: by what, and at which line."""
+    taken = {}
+    records = list(trace.slots.values())
+    for source in keys:
+        reached = reaches(records, {source})
+        for key, kind, line in trace.numbers:
+            if key in reached:
+                taken[source] = (kind, line)
+                break
+    return taken
 
 
 class GradientTape:
@@ -279,6 +292,20 @@ class GradientTape:
 
     def _sweep(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int]) -> list[Any]:
         """Run the reverse sweep; a non-persistent tape ends its recording and is used up by success."""
+        taken = numbers_taken(trace, keys) if trace.numbers else {}
+        results = self._swept(trace, seeds, keys)
+        for key, g in zip(keys, results, strict=True):
+            if g is None and key in taken:
+                kind, line = taken[key]
+                warn(
+                    f"the gradient with respect to a source is None: {kind}() made a number of a value that depends on "
+                    + (f"it, at {line}" if line else "it")
+                    + "; from there on it is a constant. Compute with the Tensor itself, by gradtape's or NumPy's "
+                    "functions"
+                )
+        return results
+
+    def _swept(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int]) -> list[Any]:
         if self._persistent:
             return run(trace, seeds, keys, consume=False)
         observers = active()

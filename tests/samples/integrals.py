@@ -63,3 +63,13 @@ sample("logsumexp", lambda a, b: s.logsumexp(a, b=b, axis=1), R, X, numpy=lambda
        label="with weights")  # fmt: skip
 sample("logsumexp", lambda a, b: s.logsumexp(a, b=b, return_sign=True), R, SIGNED,
        numpy=lambda a, b: sc.logsumexp(a, b=b, return_sign=True), label="signed weights")  # fmt: skip
+sample("stdtr", lambda t: s.stdtr(3.0, t), R, numpy=lambda t: sc.stdtr(3.0, t))
+sample("stdtr", s.stdtr, np.array([1.5, 4.0, 30.0]), R, numpy=sc.stdtr, wrt=(1,))
+sample("stdtr", lambda t: s.stdtr(3.0, t), np.array([0.0, 1e3, -1e3]), numpy=lambda t: sc.stdtr(3.0, t), smooth=False)
+for name in ("chdtr", "chdtrc"):
+    function, reference = getattr(s, name), getattr(sc, name)
+    sample("gammainc" if name == "chdtr" else "gammaincc", lambda x, f=function: f(3.0, x), X,
+           numpy=lambda x, f=reference: f(3.0, x), label=name)  # fmt: skip
+for name in ("fdtr", "fdtrc"):
+    function, reference = getattr(s, name), getattr(sc, name)
+    sample("betainc", lambda x, f=function: f(3.0, 5.0, x), X, numpy=lambda x, f=reference: f(3.0, 5.0, x), label=name)

@@ -23,7 +23,7 @@ from .manipulation import astype
 from .reductions import logsumexp as logsumexp_of
 from .reductions import max as largest
 from .reductions import sum
-from .special import betaln, digamma, gammaln, no_derivative, special, weak
+from .special import betaln, digamma, gammainc, gammaincc, gammaln, no_derivative, special, weak
 
 # -- Bessel functions ---------------------------------------------------------------------------------------------
 # Derivatives in x from the two neighbours in order: nothing is divided by x. DLMF 10.6.1, 10.29.1.
@@ -208,6 +208,43 @@ def betaincc(a: Any, b: Any, x: Any, /) -> Any:
     return _BETAINCC(a, b, x)
 
 
+stdtr = special(
+    "stdtr",
+    no_derivative("stdtr", "df"),
+    lambda a, b: student_density(a, b),
+    doc="Distribution function of Student's t with df = a degrees of freedom at t = b.",
+)
+function_primitive("stdtr").fallible = True
+
+
+def student_density(df: Any, t: Any) -> Any:
+    """The density of Student's t distribution."""
+    half = 0.5 * (df + 1)
+    return exp(weak(gammaln, half) - weak(gammaln, 0.5 * df) - 0.5 * weak(log, math.pi * df) - half * log1p(t * t / df))
+
+
+def chdtr(v: Any, x: Any, /) -> Any:
+    """Distribution function of chi squared with v degrees of freedom; v is a constant (see gammainc)."""
+    return gammainc(0.5 * operand(v, "special.chdtr", "v"), 0.5 * operand(x, "special.chdtr", "x"))
+
+
+def chdtrc(v: Any, x: Any, /) -> Any:
+    """1 - chdtr(v, x), accurate for large x."""
+    return gammaincc(0.5 * operand(v, "special.chdtrc", "v"), 0.5 * operand(x, "special.chdtrc", "x"))
+
+
+def fdtr(dfn: Any, dfd: Any, x: Any, /) -> Any:
+    """Distribution function of F with dfn and dfd degrees of freedom, which are constants (see betainc)."""
+    n, d, x = (operand(v, "special.fdtr", name) for v, name in ((dfn, "dfn"), (dfd, "dfd"), (x, "x")))
+    return betainc(0.5 * n, 0.5 * d, n * x / (d + n * x))
+
+
+def fdtrc(dfn: Any, dfd: Any, x: Any, /) -> Any:
+    """1 - fdtr(dfn, dfd, x), accurate for large x."""
+    n, d, x = (operand(v, "special.fdtrc", name) for v, name in ((dfn, "dfn"), (dfd, "dfd"), (x, "x")))
+    return betainc(0.5 * d, 0.5 * n, d / (d + n * x))
+
+
 def multigammaln(a: Any, d: int) -> Any:
     """Logarithm of the multivariate gamma function of dimension d, a constant: a sum of gammaln.
 
@@ -325,7 +362,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
 
 
 __all__ = [
-    "beta", "betainc", "betaincc", "binom", "boxcox", "boxcox1p", "dawsn", "ellipe", "ellipk", "erfcx", "exp1", "expi",
-    "exprel", "iv", "j0", "j1", "jn", "jv", "k0", "k1", "kl_div", "kv", "lambertw", "logsumexp", "multigammaln",
-    "y0", "y1", "yv", "zeta",
+    "beta", "betainc", "betaincc", "binom", "boxcox", "boxcox1p", "chdtr", "chdtrc", "dawsn", "ellipe", "ellipk",
+    "erfcx", "exp1", "expi", "exprel", "fdtr", "fdtrc", "iv", "j0", "j1", "jn", "jv", "k0", "k1", "kl_div", "kv",
+    "lambertw", "logsumexp", "multigammaln", "stdtr", "y0", "y1", "yv", "zeta",
 ]  # fmt: skip
