@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 import gradtape as gt
+from gradtape.derivatives.matrix_function import TaylorCoefficients, derivative
 from gradtape.functions import linalg as la
 from gradtape.functions.decompositions import _faint, _gap_quotient, _negligible
 from gradtape.primitive import REGISTRY, apply
 
 from . import beside, sample
+
+
+def expm_of(x):
+    """The exponential of a symmetric matrix."""
+    w, v = np.linalg.eigh(x)
+    return (v * np.exp(w)) @ v.T
+
 
 random = np.random.default_rng(7)
 
@@ -182,3 +190,18 @@ for p, name in ((1, "max"), (-1, "min"), (np.inf, "max"), (-np.inf, "min"), (2, 
            label=f"matrix norm {p}", tolerance=100)  # fmt: skip
 sample("svd", lambda x: la.norm(x, "nuc", axis=(2, 0), keepdims=True), real(2, 2, 3), label="nuc along axes",
        numpy=lambda x: np.linalg.norm(x, "nuc", axis=(2, 0), keepdims=True), tolerance=100)  # fmt: skip
+
+# -- functions of matrices: also where eigenvalues coincide ----------------------------------------------------------
+repeated = np.eye(3) + np.diag([0.0, 0.0, 2.0])
+smooth = lambda x: gt.exp(0.3 * x) + gt.sin(x)
+MATRICES = {"symmetric": symmetric, "repeated": repeated, "the same": 2.0 * np.eye(3), "hermitian": hermitian}
+for name, x in MATRICES.items():
+    sample("matrix_function_0", lambda x: gt.linalg.matrix_function(smooth, x), x, label=name, tolerance=10)
+nearly = np.diag([1.0, 1.0 + 1e-9, 1.04]) + 1e-3 * symmetric
+sample("matrix_function_0", lambda x: gt.linalg.matrix_function(gt.exp, x), nearly, numpy=expm_of,
+       label="nearly repeated", tolerance=10)  # fmt: skip
+sample("matrix_function_0", gt.linalg.sqrtm, stack_spd, label="sqrtm", tolerance=100)
+sample("matrix_function_0", gt.linalg.logm, 2.0 * np.eye(2), label="logm at a multiple of 1", tolerance=10)
+for m in range(1, 4):
+    sample(f"matrix_function_{m}", lambda x, *v, m=m: derivative(x, *v, coefficients=TaylorCoefficients(gt.exp)),
+           repeated, *[real(3, 3) for _ in range(m)], wrt=tuple(range(1, m + 1)), order=1, tolerance=10)  # fmt: skip

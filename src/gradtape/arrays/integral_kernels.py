@@ -195,4 +195,4 @@ def lambertw(x: Any, k: int) -> Any:
 
 
 for _name in ("erfcx", "dawsn", "exprel", "ellipk", "ellipe", "lambertw"):
-    globals()[_name].scipy_only = _name
+    globals()[_name].lacking = f"special.{_name}"

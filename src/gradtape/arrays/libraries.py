@@ -154,9 +154,9 @@ class Library(Namespace):
                 return getattr(getattr(self, extension), name)  # type: ignore[no-any-return]
         if name in STANDARD or module.partition(".")[0] == "numpy":
             return getattr(self, name)  # type: ignore[no-any-return]
-        only = getattr(kernel, "scipy_only", None)
-        if only is not None:  # of the derivatives that we make of SciPy's function there is no other library's
-            raise NoKernelError(f"{self._title} has no function special.{only}")
+        lacking = getattr(kernel, "lacking", None)
+        if lacking is not None:  # ours, made of NumPy's and SciPy's functions
+            raise NoKernelError(f"{self._title} has no function {lacking}")
         raise NoKernelError(f"{self._title} arrays have no kernel for it")
 
     # -- dtypes, devices, conversion

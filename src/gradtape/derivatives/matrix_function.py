@@ -1,0 +1,121 @@
+"""Functions of Hermitian matrices, with derivatives that are right where eigenvalues coincide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..arrays.matrix_function_kernels import matrix_function as kernel
+from ..errors import LostGradientError
+from ..functions.elementwise import log, sqrt
+from ..functions.matrices import hermitian_part, matrices
+from ..primitive import Core, General, Rule, apply
+from ..tensor import Tensor, is_observed
+from .taylor import taylor
+
+
+def _primitive(m: int) -> General:
+    """The m-th derivative as a primitive: multilinear in its directions, and symmetric in them and a cotangent."""
+    xs = tuple([f"x{i + 1}" for i in range(m)])
+
+    def push(d: Any, a: Any, *others: Any) -> Any:
+        *directions, coefficients = others
+        return derivative(a, *directions, d, coefficients=coefficients)
+
+    def pull(g: Any, a: Any, *others: Any) -> Any:
+        *directions, coefficients = others
+        return derivative(a, *directions, g.mT, coefficients=coefficients).mT
+
+    arguments = ("a", *xs)
+    names = [arguments, *[("a", *xs[:i], *xs[i + 1 :]) for i in range(m)]]
+    return General(
+        f"matrix_function_{m}", kernel, arguments, [_rule(pull, n) for n in names], [_rule(push, n) for n in names],
+        Core((2,) * (m + 1)), register=m < KNOWN,
+    )  # fmt: skip
+
+
+def _rule(function: Any, names: tuple[str, ...]) -> Rule:
+    rule = Rule.__new__(Rule)
+    rule.function, rule.names = function, (*names, "coefficients")
+    return rule
+
+
+#: How many derivatives are made at once; further ones when they are asked for.
+KNOWN = 4
+_DERIVATIVES: list[General] = []
+
+
+def derivative(a: Any, *xs: Any, coefficients: Any) -> Any:
+    """The derivative of f(a) in the directions xs."""
+    while len(_DERIVATIVES) <= len(xs):
+        _DERIVATIVES.append(_primitive(len(_DERIVATIVES)))
+    return apply(_DERIVATIVES[len(xs)], a, *xs, coefficients=coefficients)
+
+
+for _ in range(KNOWN):
+    _DERIVATIVES.append(_primitive(len(_DERIVATIVES)))
+
+
+class TaylorCoefficients:
+    """f's Taylor coefficients at real points, as NumPy arrays: what the kernel knows of f."""
+
+    def __init__(self, f: Callable[[Any], Any]):
+        self.f = f
+
+    def __call__(self, points: Any, highest: int) -> list[Any]:
+        points = np.asarray(points)
+        if highest == 0:
+            y = self.f(points)
+            return [np.asarray(y.numpy() if isinstance(y, Tensor) else y)]
+        series = taylor(self.f, points, np.ones_like(points), highest)
+        return [c.numpy() for c in series.coefficients]
+
+
+def matrix_function(f: Callable[[Any], Any], x: Any) -> Any:
+    """f(X) = V diag(f(w)) V^H of Hermitian matrices X = V diag(w) V^H, f an elementwise function of real numbers.
+
+    Unlike the same written with eigh, its derivatives are right where eigenvalues coincide, at every order: they are
+    made of divided differences of f (Daleckii and Krein 1965), for which f's Taylor coefficients are computed. f has
+    to be smooth at the eigenvalues, and is a constant itself: LostGradientError if it depends on a value that is being
+    differentiated. Of X its Hermitian part counts. Real or complex X, NumPy arrays; ValueError unless X is square.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.matrix_function(gt.exp, gt.zeros((2, 2))).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    >>> gt.grad(lambda x: gt.sum(gt.linalg.matrix_function(gt.sqrt, x)))(gt.eye(2)).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
+    x = hermitian_part(matrices(x, "matrix_function"))
+    with np.errstate(all="ignore"):
+        probe = f(np.ones(1))
+    if isinstance(probe, Tensor) and is_observed(probe):
+        raise LostGradientError(
+            "gradtape.linalg.matrix_function takes f as fixed, but f depends on a value that is being differentiated: "
+            "write it with gradtape.linalg.eigh, or give gradtape.stop_gradient(value) to f"
+        )
+    return derivative(x, coefficients=TaylorCoefficients(f))
+
+
+def sqrtm(x: Any) -> Any:
+    """The principal square root of positive definite Hermitian matrices; see matrix_function.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.sqrtm(gt.asarray([[4.0, 0.0], [0.0, 9.0]])).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    return matrix_function(sqrt, x)
+
+
+def logm(x: Any) -> Any:
+    """The logarithm of positive definite Hermitian matrices; see matrix_function.
+
+    >>> import gradtape as gt
+    >>> gt.linalg.logm(gt.eye(2)).tolist()
+    [[0.0, 0.0], [0.0, 0.0]]
+    """
+    return matrix_function(log, x)
+
+
+__all__ = ["logm", "matrix_function", "sqrtm"]
