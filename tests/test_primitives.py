@@ -68,8 +68,9 @@ def test_value(s: Sample) -> None:
             recorded = flatten(s.function(*tensors))[0]
         for p, t, r in zip(plain, free, recorded, strict=True):
             p = p.numpy() if isinstance(p, gt.Tensor) else np.asarray(p)
-            np.testing.assert_array_equal(t.numpy(), p)
-            np.testing.assert_array_equal(r.numpy(), p)
+            rounding = 1e-14 if "rounding" in s.tags else 0.0  # sums whose order depends on where arrays lie in memory
+            np.testing.assert_allclose(t.numpy(), p, rtol=rounding, atol=0)
+            np.testing.assert_allclose(r.numpy(), p, rtol=rounding, atol=0)
             assert t.dtype == p.dtype
         if s.numpy is not None:
             for p, w in zip(free, flatten(s.numpy(*s.arguments))[0], strict=True):
