@@ -27,7 +27,7 @@ class Case:
 
     def __init__(self, function: Callable[..., Any], arguments: Sequence[Any], wrt: Sequence[int], seed: int = 0):
         self.function, self.arguments, self.wrt = function, list(arguments), list(wrt)
-        self.random = np.random.default_rng(seed)
+        self.random, self.batched = np.random.default_rng(seed), True
         self.points = [np.asarray(arguments[i]) for i in self.wrt]
         outputs, _ = flatten(self.plain(*self.points))
         self.weights = [self.direction(np.asarray(y)) for y in outputs if np.asarray(y).dtype.kind in "fc"]
@@ -180,6 +180,30 @@ def check_series(case: Case, orders: int, tolerance: float) -> None:
     value = flatten(case.function(*case.full(case.points)))[0]
     for moving in [tuple(range(n))] + ([(i,) for i in range(n)] if n > 1 else []):
         check_along(case, moving, tuple(v[i] for i in moving), value, orders, tolerance)
+
+
+def check_laplacian(case: Case, tolerance: float) -> None:
+    """The forward Laplacian in the plane of two directions against Taylor's second derivatives along them."""
+    directions = [case.directions(), case.directions()]
+    f = lambda t: case.function(
+        *case.full([x + t[0] * v + t[1] * w for x, v, w in zip(case.points, *directions, strict=True)])
+    )
+    zeros = np.zeros(2, case.points[0].real.dtype)
+    want = [gt.taylor(f, zeros, e, 2).derivatives[2] for e in np.eye(2, dtype=zeros.dtype)]
+    outputs = [flatten(w)[0] for w in want]
+    for i, (a, b) in enumerate(zip(*outputs, strict=True)):
+        if plain(a).dtype.kind not in "fc":
+            continue
+        total = plain(a) + plain(b)
+        for points in (zeros, np.stack([zeros, zeros])):
+            if points.ndim == 2 and not case.batched:
+                continue
+            got = plain(gt.laplacian(lambda t, i=i: flatten(f(t))[0][i])(points))
+            total_here = total if points.ndim == 1 else np.stack([total, total])
+            size = np.max(np.abs(total), initial=1.0, where=np.isfinite(total))
+            assert got.shape == total_here.shape
+            got = np.where(~np.isfinite(total_here) & ~np.isfinite(got), total_here, got)
+            np.testing.assert_allclose(got, total_here, rtol=tolerance, atol=tolerance * size)
 
 
 def check_along(

@@ -280,6 +280,11 @@ def by_taylor(order: int) -> Callable[[Function, Any], Function]:
     return lambda f, v: lambda x: gt.taylor(f, x, v, order).derivatives[order]
 
 
+def by_laplacian(f: Function, v: Any) -> Function:
+    """The second derivative of a line's one variable."""
+    return lambda x: gt.laplacian(lambda t: f(x + t[0] * v))(np.zeros(1))
+
+
 TRANSFORMS = {
     t.name: t
     for t in [
@@ -296,6 +301,7 @@ TRANSFORMS = {
         Transform("linearize", 1, by_linearize),
         Transform("taylor", 1, by_taylor(1)),
         Transform("taylor of order 2", 2, by_taylor(2)),
+        Transform("laplacian", 2, by_laplacian),
         Transform("custom jvp", 0, by_custom_jvp),
         Transform("custom vjp", 0, by_custom_vjp),
     ]

@@ -80,6 +80,17 @@ def test_programs(library: str, f: Any) -> None:
 
 
 @every_library
+def test_differential_operators(library: str) -> None:
+    array = maker(library)
+    f = lambda x, n: gt.tanh(x @ n) @ n[0] * gt.sum(x**2)
+    n = np.array([[0.3, 0.5, -1.0], [0.2, 1.0, 0.7], [1.0, -0.4, 0.1]])
+    for operator in (gt.laplacian, gt.bilaplacian):
+        found = operator(f)(array(X), gt.asarray(array(n)))
+        assert type(found.data) is type(array(X))
+        np.testing.assert_allclose(found.numpy(), operator(f)(X, n).numpy(), rtol=1e-10)
+
+
+@every_library
 def test_the_dtype_stays(library: str) -> None:
     array = maker(library)
     x = array(X.astype(np.float32))

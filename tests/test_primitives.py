@@ -13,7 +13,7 @@ from gradtape.nest import flatten
 from gradtape.primitive import REGISTRY, Zero
 
 from . import samples
-from .checks import Case, check_batch, check_orders, check_series, check_shapes_and_dtypes
+from .checks import Case, check_batch, check_laplacian, check_orders, check_series, check_shapes_and_dtypes
 from .samples import SAMPLES, Sample
 
 for module in pkgutil.iter_modules(samples.__path__):
@@ -112,6 +112,15 @@ def test_series(s: Sample) -> None:
     """Taylor coefficients of orders 1 to 3 against nested forward mode; the 0th is the kernel's to the last bit."""
     with np.errstate(all="ignore"):
         check_series(Case(s.function, s.arguments, differentiated(s)), s.order, 1e-9 * s.tolerance)
+
+
+@flowing
+def test_laplacian(s: Sample) -> None:
+    """The forward Laplacian against Taylor's second derivatives, at a point and at a batch."""
+    case = Case(s.function, s.arguments, differentiated(s))
+    case.batched = s.batched
+    with np.errstate(all="ignore"):
+        check_laplacian(case, 1e-9 * s.tolerance)
 
 
 @constant

@@ -18,11 +18,13 @@ from . import fft as fft
 from . import linalg as linalg
 from . import nn as nn
 from . import special as special
+from .arrays.memory import keep_freed_memory as _keep_freed_memory
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
 from .derivatives.forward import jvp, linearize
 from .derivatives.nth import derivative
+from .derivatives.operators import bilaplacian, curl, divergence, laplacian
 from .derivatives.reverse import grad, value_and_grad, vjp
 from .derivatives.sparse.prepared import prepare_hessian, prepare_jacobian
 from .derivatives.taylor import TaylorSeries, taylor
@@ -54,6 +56,7 @@ from .interop.numpy_protocols import install as _install_protocols
 from .tape import GradientTape, UnconnectedGradients
 from .tensor import Tensor, Variable
 
+_keep_freed_memory()
 _install()
 _install_protocols()
 _install_pytrees()

@@ -27,13 +27,17 @@ from .primitive import (
     Rule,
     Zero,
     apply,
+    apply_virtual,
     leave_records,
 )
-from .tensor import RAW, Tensor, Variable, handle_class, ndarray, new, tensor, touch
+from .tensor import RAW, Tensor, Variable, VirtualTensor, handle_class, ndarray, new, tensor, touch
 
 #: Argument of a record that is not tracked; None means tracked and of the result's own shape and dtype.
 SKIP = False
 ARRAYS = frozenset([ndarray])
+VIRTUAL = frozenset([VirtualTensor])
+#: What may stand beside a virtual value without a look at it.
+BESIDE = RAW | {Tensor, Variable, VirtualTensor}
 float64 = np.float64
 
 HANDLE = """\
@@ -45,6 +49,8 @@ UNARY = """\
 def function(x, /):
     kind = type(x)
     if kind is not Tensor and kind is not Variable:
+        if kind is VirtualTensor:
+            return apply_virtual(primitive, (x,), {{}})
         return kernel(x) if kind in RAW else slow(x)
     d = x._data
     y = kernel(d)
@@ -80,6 +86,8 @@ def function({first}, {second}, /):
         elif kind_b in RAW:
             db = b
             kb = 0
+        elif kind_b in VIRTUAL:
+            return apply_virtual(primitive, (a, b), {{}})
         else:
             return slow(a, b)
     elif (kind_b is Tensor or kind_b is Variable) and kind_a in RAW:
@@ -87,6 +95,8 @@ def function({first}, {second}, /):
         ka = 0
         db = b._data
         kb = b._key
+    elif kind_a in VIRTUAL and kind_b in BESIDE or kind_b in VIRTUAL and kind_a in BESIDE:
+        return apply_virtual(primitive, (a, b), {{}})
     else:
         return slow(a, b)
 {divert}\
@@ -172,6 +182,10 @@ def bindings(primitive: Primitive, slow: Callable[..., Any]) -> dict[str, Any]:
         "new": new,
         "Tensor": Tensor,
         "Variable": Variable,
+        "VirtualTensor": VirtualTensor,
+        "apply_virtual": apply_virtual,
+        "VIRTUAL": VIRTUAL,
+        "BESIDE": BESIDE,
         "RAW": RAW - {complex},  # complex numbers go the slow way: see apply()
         "SKIP": SKIP,
         "float64": float64,
@@ -340,8 +354,8 @@ def binary(
             spec_b=spec.format("b") if flows[1] else "SKIP",
         )
     scope = bindings(primitive, slow)
-    if isinstance(primitive, Bilinear):  # products of arrays take no bare numbers
-        scope["RAW"] = ARRAYS
+    if isinstance(primitive, Bilinear):  # products of arrays take no bare numbers, and look at shapes
+        scope |= {"RAW": ARRAYS, "VIRTUAL": frozenset(), "BESIDE": frozenset()}
     return compile_function(source, name, scope)
 
 

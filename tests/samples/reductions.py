@@ -80,6 +80,11 @@ sample("leave_one_out", lambda x: r.others(beside([1e-200, 1e-200, 1e200, 1e200]
        np.array([1.0, 2.0, 3.0, 1.0]), numpy=lambda x: np.array([6e200, 3e200, 2e-200, 6e-200]), smooth=False,
        label="out of range between", tags={"double"})  # fmt: skip
 
+sample("sum_of_products", lambda a, b: r.sum_of_products(a, b, 0), [[1.0, 2.0], [3.0, -4.0]], [[0.5, 2.0], [1.0, 3.0]],
+       numpy=lambda a, b: (a * b).sum(0))  # fmt: skip
+sample("sum_of_products", lambda a, b: r.sum_of_products(a, b, 1), [[1.0, 2.0], [3.0, -4.0]], [[0.5, 2.0]],
+       numpy=lambda a, b: (a * b).sum(1))  # fmt: skip
+
 # -- pieces of rules ---------------------------------------------------------------------------------------------
 sample("spread", lambda g: r.spread(g, (2, 3, 2), (0, 2)), VECTOR[:3], numpy=lambda g: np.tile(g[:, None], (2, 1, 2)))
 sample("spread", lambda g: r.spread(g, (2, 3), (0, 1)), NUMBER, numpy=lambda g: np.full((2, 3), g))

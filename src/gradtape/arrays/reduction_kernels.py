@@ -21,6 +21,13 @@ def length(shape: Axes, axis: Axes) -> int:
     return math.prod([shape[i] for i in axis])
 
 
+def sum_of_products(a: Any, b: Any, axis: int) -> Any:
+    """The sum of a b along an axis."""
+    if axis == 0 and a.ndim == b.ndim:
+        return np.einsum("r...,r...->...", a, b)[()]
+    return np.add.reduce(a * b, axis=axis)
+
+
 def kept(shape: Axes, axis: Axes) -> Axes:
     """The shape with the reduced axes as ones."""
     return tuple([1 if i in axis else n for i, n in enumerate(shape)])

@@ -1,10 +1,10 @@
 """Recurrences of Taylor coefficients, for the functions that occur most.
 
 A kernel gets x at t = 0 and the `tail` of its coefficients, from the first to the last that is not zero, and fills
-the rows y[1], y[2], ... of the value's coefficients, y[0] being there. Rows are lists of Python's floats, or NumPy
-arrays with a row for each coefficient. The formulas are Griewank and Walther's (Evaluating Derivatives, 2008, table
-13.2); they follow from the slopes, too, but here they take fewer steps. No product is looked through for 0 times
-infinity: whoever finds a NaN among the results takes the long way.
+the rows y[1], y[2], ... of the value's coefficients, y[0] being there. Rows are lists of Python's floats, NumPy arrays
+with a row for each coefficient, or, where x is t itself, an Orders of separate arrays. The formulas are Griewank and
+Walther's (Evaluating Derivatives, 2008, table 13.2); they follow from the slopes, too, but here they take fewer steps.
+No product is looked through for 0 times infinity: whoever finds a NaN among the results takes the long way.
 """
 
 from __future__ import annotations
@@ -17,10 +17,20 @@ import numpy as np
 from .numpy_kernels import sech_squared
 
 
+class Orders(list[Any]):
+    """The coefficients of f(x + t) for each element of an array x, up to t^2: arrays, which may be the same twice."""
+
+
+#: The tail of x + t.
+UNIT = (1.0,)
+
+
 def beside(y: Any, first: Any) -> Any:
     """Rows for another series, with the first in place."""
     if type(y) is list:
         return [float(first), *[0.0] * (len(y) - 1)]
+    if type(y) is Orders:
+        return Orders([first, None, None])
     rows = np.empty(y.shape, y.dtype)
     rows[0] = first
     return rows
@@ -41,6 +51,8 @@ def put(y: Any, k: int, a: Any, b: Any, n: int, by: float, start: int = 0) -> No
     right = b[n + 1 - stop : n + 1 - start][::-1]
     if type(y) is list:
         y[k] = sum(map(mul, a[start:stop], right)) / by
+    elif type(y) is Orders:
+        y[k] = right[0] if by == 1 else right[0] * (1 / by)
     else:
         into(y[k], a[start:stop], right)
         if by != 1:
@@ -51,6 +63,8 @@ def into(row: Any, a: Any, b: Any) -> None:
     """The sum of the products of the rows of a and b."""
     if len(a) == 1:
         np.multiply(a[0], b[0], out=row)
+    elif not len(a):
+        row[...] = 0
     else:
         np.einsum("jn,jn->n", a, b, out=row)
 
@@ -61,6 +75,9 @@ def put_square(s: Any, k: int, y: Any, by: float, start: int = 0) -> None:
     if type(y) is list:
         total = 2 * sum(map(mul, y[start:half], y[k + 1 - half : k + 1 - start][::-1]))
         s[k] = (total + y[half] * y[half] if k % 2 == 0 else total) / by
+        return
+    if type(y) is Orders:
+        s[k] = y[0] * y[1] * (2 / by) if k == 1 and not start else y[1] * y[1] / by if k == 2 else 0
         return
     row = s[k]
     into(row, y[start:half], y[k + 1 - half : k + 1 - start][::-1])
@@ -104,18 +121,23 @@ def tanh(x0: Any, tail: Any, y: Any) -> None:
             put_square(s, k, y, -1)
 
 
+def store(y: Any, k: int, value: Any) -> None:
+    """y_k = value."""
+    if type(y) is list or type(y) is Orders:
+        y[k] = value
+    else:
+        np.copyto(y[k], value)
+
+
 def log(x0: Any, tail: Any, y: Any) -> None:
     """x y' = x': with z = y', z_n = ((n+1) x_(n+1) - sum of x_j z_(n-j), j = 1..n) / x_0."""
-    z = beside(y, 0)
+    z = beside(y, 0 * y[0])
     for n in range(len(y) - 1):
         if n:
             put(z, n, tail, z, n - 1, -1)
-        else:
-            z[0] = 0 * z[0]
-        if n < len(tail):
-            z[n] = z[n] + (n + 1) * tail[n]
-        z[n] = z[n] / x0
-        y[n + 1] = z[n] / (n + 1)
+        rest = z[n] if n else 0 * z[n]
+        store(z, n, (rest + (n + 1) * tail[n] if n < len(tail) else rest) / x0)
+        store(y, n + 1, z[n] / (n + 1))
 
 
 def sqrt(x0: Any, tail: Any, y: Any) -> None:
@@ -123,4 +145,4 @@ def sqrt(x0: Any, tail: Any, y: Any) -> None:
     twice = 2 * y[0] if type(y) is not list else np.float64(2 * y[0])
     for k in range(1, len(y)):
         put_square(y, k, y, -1, 1)
-        y[k] = (y[k] + tail[k - 1] if k <= len(tail) else y[k]) / twice
+        store(y, k, (y[k] + tail[k - 1] if k <= len(tail) else y[k]) / twice)

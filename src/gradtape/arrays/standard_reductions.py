@@ -22,6 +22,11 @@ def spread(xp: Any, g: Any, shape: Axes, axis: Axes, keepdims: bool) -> Any:
     return xp.broadcast_to(g, shape)
 
 
+def sum_of_products(xp: Any, a: Any, b: Any, axis: int) -> Any:
+    """The sum of a b along an axis."""
+    return xp.sum(a * b, axis=axis)
+
+
 def mean(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """The sum over the number of elements."""
     x = floating(xp, x)
@@ -281,6 +286,7 @@ KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
         argsort, collect, count_nonzero, cumulative_sum, deal, exponential_shares, foremost, inverse_order,
-        leave_one_out, logsumexp, mean, recurrence, reorder, searchsorted, shift, sort, spread, std, tied, var,
+        leave_one_out, logsumexp, mean, recurrence, reorder, searchsorted, shift, sort, spread, std, sum_of_products,
+        tied, var,
     )
 }  # fmt: skip

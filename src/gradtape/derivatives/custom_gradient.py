@@ -27,6 +27,7 @@ from ..sweep import Trace, run, transposed
 from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch, tracked
 from ..virtual.batched import Batched, unbatched
 from ..virtual.dual import Dual
+from ..virtual.forward_laplacian import ForwardLaplacian, by_series
 from ..virtual.series import Series, as_tensors, integrated
 
 #: From one cotangent (or None) per output to one (or None) per leaf of the arguments and per variable.
@@ -80,6 +81,8 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
             handles, variables = on_batches(body, leaves, level, name)
         elif top is Series:
             handles, variables = on_series(body, leaves, level, name)
+        elif top is ForwardLaplacian:
+            handles, variables = on_laplacians(body, leaves, level, name)
         else:
             raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
 
@@ -160,6 +163,18 @@ def on_series(body: Body, leaves: list[Any], level: int, name: str) -> tuple[lis
         return [transposed(alone(i), y, tangents) if is_floating(y.dtype) else None for i, y in enumerate(outputs)]
 
     return [tensor(y) for y in integrated(outputs, rates, leaves, level)], variables
+
+
+def on_laplacians(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+    """Forward Laplacian: the call on series along all directions at once."""
+    read: list[Variable] = []
+
+    def call(*series: Any) -> Any:
+        handles, _, read[:] = perform(body, list(series), name)
+        return tuple(handles) if len(handles) != 1 else handles[0]
+
+    ys = by_series(call, leaves, level)
+    return [tensor(y) for y in (ys if isinstance(ys, tuple) else (ys,))], read
 
 
 def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:

@@ -52,8 +52,12 @@ def operand(x: Any, function: str = "this function", argument: str = "argument")
 
 def fitting(given: Sequence[Any], operands: list[Any]) -> list[Any]:
     """The operands, where lists become arrays of the others' library: a list is of none itself."""
-    library, _ = library_like(*operands)
-    if library is None:
+    for g in given:
+        if g.__class__ is list or g.__class__ is tuple or (g.__class__ not in RAW and isinstance(g, list | tuple)):
+            break
+    else:
+        return operands
+    if library_like(*operands)[0] is None:
         return operands
     return [static(x, *operands) if isinstance(g, list | tuple) else x for g, x in zip(given, operands, strict=True)]
 

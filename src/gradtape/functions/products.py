@@ -144,6 +144,8 @@ _TALL = "db.ndim == 2 and da.ndim > 2"
 
 
 def _matmul_slow(a: Any, b: Any) -> Any:
+    if type(a) is ndarray and type(b) is ndarray and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
+        return a @ b
     a, b = fitting((a, b), [operand(a, "matmul", "a"), operand(b, "matmul", "b")])
     shape_a, shape_b = shape_of(a), shape_of(b)
     if not shape_a or not shape_b:

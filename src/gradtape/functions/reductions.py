@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import reduction_kernels as kernels
-from ..primitive import Alike, Axes, General, Linear, Primitive, Zero, apply, apply_linear, scale
+from ..primitive import Alike, Axes, Bilinear, General, Linear, Primitive, Zero, apply, apply_linear, scale
 from ..taylor_rules import Chosen, Equal
 from ..tensor import Tensor, underlying
 from .declare import as_dtype, is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
-from .manipulation import astype, concat, permute_dims, reshape
+from .manipulation import astype, concat, expand_dims, permute_dims, reshape
 from .untaped import untaped
 
 Axis = int | tuple[int, ...] | None
@@ -128,6 +128,20 @@ def mean(x: Any, /, axis: Axis = None, *, dtype: Any = None, keepdims: bool = Fa
     if type(x) is Tensor and dtype is None:
         return apply_linear(_MEAN, x, axis=axes_of(axis, len(x._data.shape), "mean"), keepdims=keepdims)
     return reduced(_MEAN, x, axis, keepdims, dtype)
+
+
+_SUM_OF_PRODUCTS = Bilinear(
+    "sum_of_products",
+    kernels.sum_of_products,
+    lambda g, b, axis: expand_dims(g, axis) * b,
+    lambda g, a, axis: expand_dims(g, axis) * a,
+    batch=Alike(),
+)
+
+
+def sum_of_products(a: Any, b: Any, axis: int) -> Any:
+    """The sum of a b along one axis, without the product of them; other axes broadcast."""
+    return apply(_SUM_OF_PRODUCTS, a, b, axis=axis)
 
 
 # -- spread of the values --------------------------------------------------------------------------------------

@@ -60,6 +60,8 @@ def over_examples(
     """The primitive on all examples: those values whose flag is set have one each along axis 0."""
     rule = primitive.batch
     if rule == "align":
+        if len(values) == 1:
+            return apply(primitive, *values, **parameters)
         return apply(primitive, *aligned(values, flags, (0,) * len(values)), **parameters)
     if isinstance(rule, Core):
         return apply(primitive, *aligned(values, flags, rule.axes), **parameters)

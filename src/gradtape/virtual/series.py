@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..context import active
+from ..arrays.series_kernels import UNIT, Orders
+from ..context import active, new_level
+from ..functions.static import full
 from ..primitive import PRODUCT, Bilinear, Elementwise, Linear, Primitive, Zero, apply, scale_either
 from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction, Solves
 from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, tensor
@@ -228,6 +230,21 @@ def identity(x: Any) -> Any:
     return id(x)
 
 
+def unit_series(primitive: Elementwise, inputs: Sequence[Any], index: int, parameters: dict[str, Any]) -> list[Any]:
+    """The value of an elementwise function, its derivative in one argument, and half of its second derivative."""
+    x = inputs[index]
+    if primitive.recurrence is not None and x.__class__ is ndarray and x.dtype.kind in "fc":
+        y = primitive.kernel(x)
+        orders = Orders([y, None, None])
+        primitive.recurrence(x, UNIT, orders)
+        return orders
+    with new_level() as level:
+        arguments = list(inputs)
+        one = full(x.shape, 1, x.dtype, x)
+        arguments[index] = tensor(Series([x, one, None], None, 2, level))
+        return [*apply(primitive, *arguments, **parameters)._data.terms]
+
+
 # -- plain arrays ----------------------------------------------------------------------------------------------------
 #: Elements of an array that go through an elementwise function together: their terms stay in the processor's cache.
 BLOCK = 8192
@@ -247,10 +264,10 @@ def quickly(app: Application) -> list[Series]:
     return ys
 
 
-def is_linear(app: Application) -> bool:
-    """Whether the value is linear in all that moves, taken together, and what does not move adds nothing to terms."""
-    primitive, rule = app.primitive, app.primitive.series
-    moving = [i for i, s in enumerate(app.series) if s is not None]
+def is_linear(primitive: Primitive, series: Sequence[Any]) -> bool:
+    """Whether the value is linear in the arguments that move (are not None), and others add nothing to its terms."""
+    rule = primitive.series
+    moving = [i for i, s in enumerate(series) if s is not None]
     if isinstance(primitive, Linear):
         return all([primitive.is_linear_in(i) for i in moving])
     if isinstance(rule, Solves):
@@ -268,7 +285,7 @@ def all_rows_at_once(app: Application) -> list[Series] | None:
     if terms.is_sum(primitive, series):
         y0 = apply(primitive, *zeroth, **parameters)
         tail = summed(primitive.slopes, tails, y0.shape)  # type: ignore[attr-defined]
-    elif primitive.batch is not None and is_linear(app):
+    elif primitive.batch is not None and is_linear(primitive, series):
         y0 = apply(primitive, *zeroth, **parameters)
         values = [
             tail if tail is not None

@@ -1,0 +1,155 @@
+"""Differential operators at a point or at a batch of points: laplacian, bilaplacian, divergence, curl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..arrays.dtypes import kind_of, numpy_dtype
+from ..context import new_level
+from ..functions.creation import asarray
+from ..functions.manipulation import broadcast_to, reshape, stack
+from ..functions.static import static, zeros
+from ..tensor import Tensor, VirtualTensor, tensor
+from ..virtual.forward_laplacian import Directions, ForwardLaplacian
+from ..virtual.series import as_tensors, lowered
+from .arguments import again, as_output, check_callable, differentiable, named
+from .dense import jacobian
+from .vectorize import vmap
+
+
+def points(x: Any, function: str) -> Tensor:
+    """The point (d,) or the batch (n, d) as a Tensor. Raises TypeError or ValueError for anything else."""
+    x = differentiable(asarray(x), function, "x")
+    if kind_of(x.dtype) == "c":
+        raise TypeError(f"gradtape.{function}: x is complex; the operator is defined at real points")
+    if len(x.shape) not in (1, 2) or 0 in x.shape[-1:]:
+        raise ValueError(
+            f"gradtape.{function}: x has shape {tuple(x.shape)}; a point has shape (d,), a batch of points (n, d)"
+        )
+    return x  # type: ignore[no-any-return]
+
+
+def laplacian(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that gives the sum of f's second derivatives along all axes, the trace of its Hessian.
+
+    f takes a point (d,) and gives a number or an array; g(x) takes a point (d,) or a batch (n, d), and gives the
+    operator in the shape of f's value, behind an axis of n for a batch. Further arguments are passed to f as they are.
+    One forward pass carries the value, d first derivatives and the Laplacian (Li et al., 2024). Raises TypeError for
+    integer or complex x, ValueError for another shape.
+
+    >>> import gradtape as gt
+    >>> g = gt.laplacian(lambda x: x[0] ** 3 + x[0] * x[1] ** 2)
+    >>> float(g([1.0, 2.0])), g([[1.0, 2.0], [2.0, 0.0]]).tolist()
+    (8.0, [8.0, 16.0])
+    """
+    check_callable(f, "laplacian")
+
+    def laplacian_function(x: Any, *arguments: Any, **kwargs: Any) -> Any:
+        x = points(x, "laplacian")
+        basis = np.eye(x.shape[-1], dtype=numpy_dtype(x.dtype))
+        return second_order(lambda point: f(point, *arguments, **kwargs), x, basis, None, "laplacian")
+
+    return named(laplacian_function, f, "laplacian")
+
+
+def second_order(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, function: str) -> Tensor:
+    """The weighted sum of f's second derivatives along the rows of `basis`, at a point or a batch."""
+    single = len(x.shape) == 1
+    rows = reshape(x, (1, *x.shape)) if single else again(x)
+    n, d = rows.shape
+    basis = static(basis.reshape(len(basis), 1, d), rows, dtype=x.dtype)
+    with new_level() as level:
+        along = Directions(n, len(basis), weights)
+        point = tensor(ForwardLaplacian(lowered(rows), lowered(as_tensors(basis)), None, 0, along, level))
+        y = as_output(f(point), function)
+        if type(y) is not VirtualTensor or y._data.level != level:
+            result = zeros((n, *y.shape), y.dtype, y)
+        else:
+            second = y._data.second
+            result = zeros((n, *y.shape), y.dtype, as_tensors(y._data.value)) if second is None else as_tensors(second)
+            if result.shape[0] != n:
+                result = broadcast_to(result, (n, *y.shape))
+    return reshape(result, result.shape[1:]) if single else result
+
+
+def bilaplacian(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that gives the Laplacian of f's Laplacian; arguments, shapes and errors as for laplacian.
+
+    >>> import gradtape as gt
+    >>> float(gt.bilaplacian(lambda x: x[0] ** 4 + x[0] ** 2 * x[1] ** 2)([1.0, 2.0]))
+    32.0
+    """
+    check_callable(f, "bilaplacian")
+
+    def bilaplacian_function(x: Any, *arguments: Any, **kwargs: Any) -> Any:
+        points(x, "bilaplacian")
+        return laplacian(laplacian(f))(x, *arguments, **kwargs)
+
+    return named(bilaplacian_function, f, "bilaplacian")
+
+
+def matrix_of_derivatives(f: Callable[..., Any], x: Any, function: str, arguments: Any, kwargs: Any) -> Tensor:
+    """The Jacobian (..., d, d) of a vector field at a point or a batch."""
+    x = points(x, function)
+    d = x.shape[-1]
+
+    def checked(point: Any) -> Any:
+        y = as_output(f(point, *arguments, **kwargs), function)
+        if y.shape != (d,):
+            raise ValueError(
+                f"gradtape.{function}: f must give a vector of {d} components at a point of {d}; it gave an array of "
+                f"shape {tuple(y.shape)}"
+            )
+        return y
+
+    at_point = jacobian(checked, mode="forward")
+    return at_point(x) if len(x.shape) == 1 else vmap(at_point)(x)  # type: ignore[no-any-return]
+
+
+def divergence(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that gives the sum of df_i/dx_i of a vector field, the trace of its Jacobian.
+
+    f takes a point (d,) and gives a vector (d,); g(x) takes a point or a batch (n, d). Further arguments are passed to
+    f as they are. Raises ValueError for a value of another shape, TypeError for integer or complex x.
+
+    >>> import gradtape as gt
+    >>> float(gt.divergence(lambda x: x**2)([1.0, 3.0]))
+    8.0
+    """
+    check_callable(f, "divergence")
+
+    def divergence_function(x: Any, *arguments: Any, **kwargs: Any) -> Any:
+        from ..functions.linalg import trace
+
+        return trace(matrix_of_derivatives(f, x, "divergence", arguments, kwargs))
+
+    return named(divergence_function, f, "divergence")
+
+
+def curl(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that gives the curl of a vector field in space, a vector, or in the plane, a number.
+
+    f takes a point of 3 (or 2) coordinates and gives as many components; g(x) takes a point or a batch. Further
+    arguments are passed to f as they are. Raises ValueError for other dimensions, TypeError for integer or complex x.
+
+    >>> import gradtape as gt
+    >>> gt.curl(lambda x: gt.stack([-x[1], x[0], x[0]]))([1.0, 2.0, 3.0]).tolist()
+    [0.0, -1.0, 2.0]
+    """
+    check_callable(f, "curl")
+
+    def curl_function(x: Any, *arguments: Any, **kwargs: Any) -> Any:
+        d = points(x, "curl").shape[-1]
+        if d not in (2, 3):
+            raise ValueError(f"gradtape.curl: x has {d} coordinates; the curl is defined in space, 3, and the plane, 2")
+        j: Any = matrix_of_derivatives(f, x, "curl", arguments, kwargs)
+        turn: Callable[[int, int], Any] = lambda a, b: j[..., b, a] - j[..., a, b]
+        return turn(0, 1) if d == 2 else stack([turn(1, 2), turn(2, 0), turn(0, 1)], axis=-1)
+
+    return named(curl_function, f, "curl")
+
+
+__all__ = ["bilaplacian", "curl", "divergence", "laplacian"]

@@ -1,0 +1,342 @@
+"""ForwardLaplacian: a value with its derivatives along directions and the sum of its second derivatives along them.
+
+One pass carries all three ("forward Laplacian": Li et al., A computational framework for neural network-based
+variational Monte Carlo with forward Laplacian, 2024). With J the first derivatives and L the (weighted) sum of the
+second, a linear function maps each of them, and y = f(x) elementwise has J_y = f' J and L_y = f' L + f'' sum(J J): the
+second derivatives along single directions are never held. Whole batches go through at once: each value has an axis of
+examples in front, of which functions know nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..context import active, new_level
+from ..functions.elementwise import multiply
+from ..functions.manipulation import broadcast_to, concat, moveaxis, reshape
+from ..functions.reductions import sum, sum_of_products
+from ..functions.static import full, static
+from ..primitive import PRODUCT, SCALE_EITHER, Elementwise, Linear, Primitive, Route, Zero, apply, scale, scale_either
+from ..taylor_rules import Solves
+from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, tensor, underlying
+from . import rows, terms
+from .batched import Batched, aligned, over_examples, unbatched
+from .dual import plus
+from .series import Series, as_tensors, is_linear, lowered, unit_series
+
+ndarray = np.ndarray
+#: How many functions may wait for their first derivatives to be asked for.
+PATIENCE = 16
+
+
+class Directions:
+    """What all values of one pass share: how many examples and directions there are, and the directions' weights."""
+
+    __slots__ = ("examples", "count", "weights")
+
+    def __init__(self, examples: int, count: int, weights: Any = None):
+        self.examples, self.count, self.weights = examples, count, weights
+
+    def summed(self, a: Any, b: Any) -> Any:
+        """The weighted sum over the directions of a b."""
+        if self.weights is not None:
+            w = self.weights.astype(a.dtype) if a.__class__ is ndarray else self.weights
+            a = a * w.reshape(self.count, *(1,) * (len(a.shape) - 1))
+        y = sum_of_products(a, b, 0)
+        data = underlying(y)
+        if data is not None and not rows.has_nan(np.asarray(data)):
+            return y
+        return sum(scale_either(a, b), axis=0)
+
+
+class ForwardLaplacian(Virtual):
+    """value (examples, ...), first derivatives (directions, examples or 1, ...), sum of second (examples or 1, ...).
+
+    The components are values of a lower level; derivatives None are zero. First derivatives may be a function that
+    computes them, which is called when they are needed.
+    """
+
+    __slots__ = ("value", "pending", "second", "depth", "level", "shape", "dtype", "along")
+
+    def __init__(self, value: Any, first: Any, second: Any, depth: int, along: Directions, level: int):
+        self.value, self.pending, self.second, self.along, self.level = value, first, second, along, level
+        self.depth = depth
+        self.shape, self.dtype = tuple(value.shape[1:]), value.dtype
+        if depth > PATIENCE:
+            _ = self.first
+
+    @property
+    def differentiates(self) -> bool:
+        """Whether the value depends on the variables."""
+        return self.pending is not None
+
+    @property
+    def first(self) -> Any:
+        """The derivatives along each direction."""
+        if callable(self.pending):
+            with np.errstate(all="ignore"):
+                self.pending = self.pending()
+            self.depth = 0
+        return self.pending
+
+    def __repr__(self) -> str:
+        return f"ForwardLaplacian{self.level}({self.value!r})"
+
+    def inside(self) -> Tensor:
+        """The values."""
+        return as_tensors(self.value)  # type: ignore[no-any-return]
+
+    def concrete(self) -> Any:
+        """The value, where there is one example. Raises TypeError for a batch."""
+        if self.along.examples != 1:
+            raise TypeError(
+                "a differential operator at a batch of points runs the function on all of them at once: there is no "
+                "single bool, number or array. Use gradtape.where instead of `if`, or give one point at a time"
+            )
+        return concrete(as_tensors(self.value))[0]
+
+    @classmethod
+    def apply(cls, primitive: Primitive, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
+        """The primitive on all examples, with first and second derivatives."""
+        raw = not active()
+        values: list[Any] = []
+        flags: list[bool] = []
+        moving: list[Any] = []
+        mask: list[Any] = [primitive]
+        for a in arguments:
+            kind = type(a)
+            if kind is VirtualTensor and a._data.level == level:
+                j = a._data
+                along = j.along
+                flags.append(True)
+                values.append(j.value)
+                j = None if j.pending is None else j
+                moving.append(j)
+                mask.append(j is not None)
+            else:
+                flags.append(False)
+                moving.append(None)
+                mask.append(False)
+                values.append(a._data if raw and (kind is Tensor or kind is Variable) else a)
+        key = tuple(mask)
+        rule = RULES.get(key)
+        if rule is None:
+            rule = RULES[key] = rule_for(primitive, moving)
+        app = Jets(primitive, values, flags, moving, parameters, raw)
+        with np.errstate(all="ignore"):
+            if rule is not by_series:
+                value, first, second, depth = rule(app, along)
+                return cls(value, first, second, depth, along, level)
+            return by_series(lambda *series: apply(primitive, *series, **parameters), arguments, level)
+
+
+class Jets(NamedTuple):
+    """One application: the values of the arguments, which of them have an axis of examples, and which move."""
+
+    primitive: Any
+    values: list[Any]
+    flags: list[bool]
+    moving: list[Any]
+    parameters: dict[str, Any]
+    raw: bool
+
+    def value(self, along: Directions) -> Any:
+        """The primitive on all examples."""
+        return over_examples(self.primitive, along.examples, self.values, self.flags, self.parameters)
+
+
+#: What to do by primitive and which arguments move.
+RULES: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+
+def rule_for(primitive: Primitive, moving: list[Any]) -> Callable[..., Any]:
+    """The rule of a primitive's kind where these arguments move."""
+    count = len([j for j in moving if j is not None])
+    if isinstance(primitive, Zero) or not count:
+        return constant
+    if primitive.outputs != 1:
+        return by_series
+    if is_linear(primitive, moving) and not (isinstance(primitive.series, Solves) and primitive.series.quotient):
+        return linearly
+    if isinstance(primitive, Elementwise):
+        if terms.is_sum(primitive, moving):
+            return weighted_sum
+        if count == 1:
+            return elementwise
+        if primitive.series is PRODUCT:
+            return product
+    return by_series
+
+
+def constant(app: Jets, along: Directions) -> tuple[Any, ...]:
+    """What does not move may differ between the examples."""
+    return app.value(along), None, None, 0
+
+
+def linearly(app: Jets, along: Directions) -> tuple[Any, ...]:
+    """A function linear in what moves, on each component."""
+    primitive, values, flags, moving, parameters, raw = app
+    on_derivatives = SCALE_EITHER if primitive.series is PRODUCT else primitive  # whose zeros absorb
+
+    def on(parts: list[Any], lead: tuple[int, ...]) -> Any:
+        """The function on parts of the arguments that move, which have these leading axes."""
+        size = prod(lead)
+        inputs = []
+        for i, (part, value, flag) in enumerate(zip(parts, values, flags)):
+            if part is not None:
+                if part.shape[: len(lead)] != lead:
+                    part = broadcast_to(part, (*lead, *part.shape[len(lead) :]))
+                value = part if len(lead) == 1 else reshape(part, (size, *part.shape[len(lead) :]))
+            elif moving[i] is not None:
+                value = full((size, *value.shape[1:]), 0, value.dtype, value)
+            else:
+                if isinstance(primitive, Linear) and primitive.is_linear_in(i):
+                    value = terms.zeros_like(value)
+                if flag:
+                    value = example_rows(value, lead)
+            inputs.append(value)
+        out = over_examples(on_derivatives, size, inputs, flags, parameters)
+        return out if len(lead) == 1 else reshape(out, (*lead, *out.shape[1:]))
+
+    def first() -> Any:
+        parts = [None if j is None else j.first for j in moving]
+        return on(parts, (along.count, common([p.shape[1] for p in parts if p is not None], flags, moving, along)))
+
+    seconds = [None if j is None else j.second for j in moving]
+    lengths = [s.shape[0] for s in seconds if s is not None]
+    second = on(seconds, (common(lengths, flags, moving, along),)) if lengths else None
+    depth = 1 + max([j.depth for j in moving if j is not None])
+    return app.value(along), (first if raw else first()), second, depth
+
+
+def common(lengths: list[int], flags: list[bool], moving: list[Any], along: Directions) -> int:
+    """How many examples derivatives differ between: 1 if between none."""
+    if any([flag and j is None for flag, j in zip(flags, moving, strict=True)]):
+        return along.examples
+    return max(lengths)
+
+
+def example_rows(value: Any, lead: tuple[int, ...]) -> Any:
+    """Values of the examples, repeated for each direction, in rows."""
+    shape = tuple(value.shape[1:])
+    if len(lead) > 1:
+        value = broadcast_to(reshape(value, (1, *value.shape)), (*lead, *shape))
+    return reshape(value, (prod(lead), *shape))
+
+
+def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
+    """Sums and differences, elementwise: of each component alike."""
+    y = app.value(along)
+    shape = y.shape[1:]
+    parts = [(c, j) for c, j in zip(app.primitive.slopes, app.moving) if j is not None]
+
+    def total(derivatives: list[Any], lead: int) -> Any:
+        result = None
+        for (c, _), x in zip(parts, derivatives):
+            if x is not None:
+                x = spread(x, len(shape), lead)
+                result = plus(result, x if c == 1 else -x if c == -1 else c * x)
+        if result is None or result.shape[lead:] == shape:
+            return result
+        return broadcast_to(result, (*result.shape[:lead], *shape))
+
+    first: Callable[[], Any] = lambda: total([j.first for _, j in parts], 2)
+    depth = 1 + max([j.depth for _, j in parts])
+    return y, (first if app.raw else first()), total([j.second for _, j in parts], 1), depth
+
+
+def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
+    """f(x): J' = f' J, L' = f' L + f'' sum(J J)."""
+    primitive, values, flags, moving, parameters, raw = app
+    index = next(i for i, j in enumerate(moving) if j is not None)
+    x = moving[index]
+    if len(values) > 1:
+        values = aligned(values, flags, (0,) * len(values))
+    y, slope, half = unit_series(primitive, values, index, parameters)
+    rank = len(y.shape) - 1
+    times = scale if primitive.singular else multiply
+    route = primitive.slopes[index]
+    push: Callable[[Any], Any]
+    if isinstance(route, Route):
+        env = primitive.environment(y, values, parameters)
+        push = lambda t: route(t, env=env)
+    else:
+        push = lambda t: times(t, slope)
+    first = x.first
+    second = None if x.second is None else push(spread(x.second, rank, 1))
+    if half is not None:
+        squares = spread(along.summed(first, first), rank, 1)
+        second = plus(second, times(squares + squares, half))
+    moved: Callable[[], Any] = lambda: push(spread(first, rank, 2))
+    return y, (moved if raw else moved()), second, 0
+
+
+def spread(x: Any, rank: int, lead: int) -> Any:
+    """x with axes of length 1 after its leading ones, to this rank behind them."""
+    missing = rank + lead - len(x.shape)
+    return reshape(x, (*x.shape[:lead], *(1,) * missing, *x.shape[lead:])) if missing else x
+
+
+def product(app: Jets, along: Directions) -> tuple[Any, ...]:
+    """a b: J = a J_b + b J_a, L = a L_b + b L_a + 2 sum(J_a J_b)."""
+    a, b = app.moving
+    y = app.value(along)
+    rank = len(y.shape) - 1
+    of_a, of_b = [[spread(x, rank, lead) for x, lead in ((j.value, 1), (j.first, 2))] for j in (a, b)]
+    first = scale_either(of_b[1], of_a[0]) + scale_either(of_a[1], of_b[0])
+    second = 2 * along.summed(of_a[1], of_b[1])
+    for derivative, factor in ((b.second, of_a[0]), (a.second, of_b[0])):
+        if derivative is not None:
+            second = second + scale_either(spread(derivative, rank, 1), factor)
+    return y, first, second, 0
+
+
+def by_series(call: Callable[..., Any], given: Sequence[Any], level: int) -> Any:
+    """Any function: by series to order 2 along all directions, and along one more, whose second term is L / 2."""
+    jets = [a._data if type(a) is VirtualTensor and a._data.level == level else None for a in given]
+    along = next(j.along for j in jets if j is not None)
+    n, count = along.examples, along.count
+    with new_level() as examples, new_level() as directions, new_level() as inner:
+        arguments: list[Any] = []
+        for j, a in zip(jets, given, strict=True):
+            if j is None:
+                arguments.append(a)
+                continue
+            x0 = tensor(Batched(as_tensors(j.value), examples))
+            if j.pending is not None:
+                lead = (count, n)
+                first = broadcast_to(j.first, (*lead, *j.shape))
+                zero = terms.zeros_like(first[:1])
+                half = zero if j.second is None else reshape(0.5 * broadcast_to(j.second, j.value.shape), zero.shape)
+                parts = [concat([first, zero]), concat([terms.zeros_like(first), half])]
+                x1, x2 = [batch_of_batches(part, examples, directions) for part in parts]
+                x0 = tensor(Series([x0, x1, x2], None, 2, inner))
+            arguments.append(x0)
+        out = call(*arguments)
+        results = []
+        several = isinstance(out, tuple)
+        for y in out if several else (out,):
+            known = y._data.terms if type(y) is VirtualTensor and y._data.level == inner else [y, None, None]
+            value = unbatched(as_tensors(known[0]), examples, n)
+            first, second = [
+                None if term is None else unbatched(unbatched(as_tensors(term), directions, count + 1), examples, n)
+                for term in known[1:]
+            ]
+            if second is not None:
+                weights = np.ones(count) if along.weights is None else along.weights
+                weights = np.append(weights, 1.0).reshape(1, count + 1, *(1,) * (len(second.shape) - 2))
+                second = sum(second * static(2 * weights, second, dtype=second.dtype), axis=1)
+            first = None if first is None else moveaxis(first, 1, 0)[:count]
+            results.append([None if part is None else lowered(part) for part in (value, first, second)])
+    made = [ForwardLaplacian(value, first, second, 0, along, level) for value, first, second in results]
+    return tuple(made) if several else made[0]
+
+
+def batch_of_batches(x: Any, examples: int, directions: int) -> Tensor:
+    """Rows for each direction of rows for each example, as a value at both levels."""
+    values = tensor(Batched(as_tensors(moveaxis(x, 0, 1)), examples))
+    return tensor(Batched(values, directions))
