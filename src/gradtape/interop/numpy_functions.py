@@ -17,8 +17,9 @@ import gradtape as gt
 from ..errors import NoRuleError
 from ..functions import linalg
 from ..tensor import Tensor, lost
+from . import numpy_ported
 from .numpy_composites import TABLE, along
-from .numpy_protocols import RULES, is_followed, plain, store
+from .numpy_protocols import RULES, UFUNCS, is_followed, plain, store
 
 Rule = Callable[..., Any]
 
@@ -40,6 +41,9 @@ SAME = """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split()})
 rules(np, TABLE)
+rules(np, numpy_ported.TABLE)
+rules(np.linalg, numpy_ported.LINALG)
+UFUNCS.update({getattr(np, name): rule for name, rule in numpy_ported.UFUNCS.items()})
 
 
 def converting(name: str) -> Rule:

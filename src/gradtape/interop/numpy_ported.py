@@ -1,0 +1,312 @@
+"""Further rules of NumPy's functions: polynomials, sets, quantiles without NaN, insertion, the rest of numpy.linalg.
+
+Each is composed of gradtape's functions, so that it has every mode; what decides about positions is a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import numpy as np
+
+import gradtape as gt
+
+from ..functions import linalg
+from ..functions.indexing import scatter
+from ..tensor import concrete
+from .numpy_protocols import plain
+
+Rule = Callable[..., Any]
+
+
+def value(x: Any) -> Any:
+    """The plain array behind x: a constant for every derivative. Raises TypeError inside vmap."""
+    return np.asarray(concrete(x) if isinstance(x, gt.Tensor) else x)
+
+
+# -- counting and inserting -----------------------------------------------------------------------------------------
+def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
+    """numpy.bincount; the weights are differentiated."""
+    places = value(x)
+    if weights is None:
+        return gt.asarray(np.bincount(places, minlength=minlength))
+    n = max(int(places.max(initial=-1)) + 1, minlength)
+    return scatter(gt.astype(gt.asarray(weights), np.float64), (places,), (n,))
+
+
+def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
+    """numpy.insert."""
+    arr = gt.asarray(arr)
+    if axis is None:
+        arr, axis = gt.reshape(arr, (-1,)), 0
+    axis %= max(arr.ndim, 1)
+    n = arr.shape[axis]
+    values = gt.asarray(values, dtype=arr.dtype)
+    places = np.arange(n)[obj] if isinstance(obj, slice) else value(obj)
+    if places.ndim:
+        count = places.size
+    else:  # all at one place: they come along their first axis
+        values = gt.moveaxis(gt.reshape(values, (*(1,) * (arr.ndim - values.ndim), *values.shape)), 0, axis)
+        count = values.shape[axis]
+    order = np.insert(np.arange(n), places if places.ndim else int(places), n + np.arange(count))
+    shape = (*arr.shape[:axis], count, *arr.shape[axis + 1 :])
+    return gt.take(gt.concat([arr, gt.broadcast_to(values, shape)], axis=axis), order, axis=axis)
+
+
+def resize(a: Any, new_shape: Any) -> Any:
+    """numpy.resize: repeated, or cut, to another shape."""
+    a = gt.reshape(gt.asarray(a), (-1,))
+    shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
+    n = prod(shape)
+    return gt.reshape(gt.take(a, np.arange(n) % max(a.size, 1), axis=0), shape)
+
+
+def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
+    """numpy.trim_zeros of one axis."""
+    at = np.flatnonzero(value(filt))
+    first, last = (at[0], at[-1] + 1) if at.size else (0, 0)
+    n = len(filt)
+    return filt[(first if "f" in trim.lower() else 0) : (last if "b" in trim.lower() else n)]
+
+
+def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
+    """numpy.unwrap: p and whole periods, which are constants."""
+    p = gt.asarray(p)
+    dd = gt.diff(p, axis=axis)
+    half = period / 2
+    wrapped = gt.remainder(dd + half, period) - half
+    wrapped = gt.where((wrapped == -half) & (dd > 0), half, wrapped)
+    small = half if discont is None else max(discont, half)
+    correction = gt.stop_gradient(gt.where(gt.abs(dd) < small, 0.0, wrapped - dd))
+    steps = gt.cumulative_sum(correction, axis=axis % p.ndim)
+    before = [(1, 0) if a == axis % p.ndim else (0, 0) for a in range(p.ndim)]
+    return p + gt.pad(steps, before)
+
+
+def frexp(x: Any) -> tuple[Any, Any]:
+    """numpy.frexp: the exponent is a constant."""
+    exponent = np.frexp(value(x))[1]
+    return gt.asarray(x) * np.ldexp(1.0, -exponent), gt.asarray(exponent)
+
+
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
+    """numpy.geomspace of numbers of one sign."""
+    start, stop = gt.asarray(start) * 1.0, gt.asarray(stop) * 1.0
+    y = gt.sign(start) * gt.exp(gt.linspace(gt.log(gt.abs(start)), gt.log(gt.abs(stop)), num, endpoint=endpoint))
+    return gt.moveaxis(y, 0, axis) if axis else y
+
+
+def apply_over_axes(func: Rule, a: Any, axes: Any) -> Any:
+    """numpy.apply_over_axes."""
+    a = gt.asarray(a)
+    for axis in axes if isinstance(axes, tuple | list) else (axes,):
+        y = func(a, axis)
+        a = y if y.ndim == a.ndim else gt.expand_dims(y, axis=axis)
+    return a
+
+
+# -- quantiles without NaN ------------------------------------------------------------------------------------------
+def nanquantile(
+    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False,
+) -> Any:  # fmt: skip
+    """numpy.nanquantile, by linear interpolation: NaN are sorted last, and left out of the count."""
+    if method != "linear":
+        raise gt.NoRuleError(f"numpy.nanquantile with method={method!r} has no rule in gradtape; 'linear' has")
+    a = gt.asarray(a)
+    axes = tuple(range(a.ndim)) if axis is None else tuple([i % a.ndim for i in np.atleast_1d(axis)])
+    rest = [i for i in range(a.ndim) if i not in axes]
+    rows = gt.permute_dims(a, (*rest, *axes))
+    rows = gt.sort(gt.reshape(rows, (*[a.shape[i] for i in rest], -1)), axis=-1)
+    count = gt.count_nonzero(~gt.isnan(rows), axis=-1, keepdims=True)
+    q = np.asarray(value(q), float)
+    place = q.reshape(-1) * gt.maximum(count - 1, 0)
+    low = gt.astype(gt.floor(place), np.intp)
+    high = gt.minimum(low + 1, gt.maximum(count - 1, 0))
+    part = place - low
+    below, above = (gt.take_along_axis(rows, i, axis=-1) for i in (low, high))
+    y = gt.moveaxis(below + part * (above - below), -1, 0)
+    if keepdims:
+        y = gt.reshape(y, (y.shape[0], *[1 if i in axes else n for i, n in enumerate(a.shape)]))
+    return gt.reshape(y, (*q.shape, *y.shape[1:]))
+
+
+def nanpercentile(a: Any, q: Any, *arguments: Any, **keywords: Any) -> Any:
+    """numpy.nanpercentile."""
+    return nanquantile(a, np.asarray(value(q), float) / 100, *arguments, **keywords)
+
+
+def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """numpy.nanmedian."""
+    return nanquantile(a, 0.5, axis=axis, keepdims=bool(keepdims) if keepdims is not np._NoValue else False)
+
+
+# -- sets -----------------------------------------------------------------------------------------------------------
+def unique(
+    ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False, axis: Any = None,
+    *, equal_nan: bool = True, sorted: bool = True,
+) -> Any:  # fmt: skip
+    """numpy.unique: the values are picked from where each is first."""
+    data = value(ar)
+    _, first, inverse, counts = np.unique(data, True, True, True, axis=axis, equal_nan=equal_nan)
+    ar = gt.asarray(ar)
+    y = gt.take(gt.reshape(ar, (-1,)) if axis is None else ar, first, axis=0 if axis is None else axis)
+    asked = ((first, return_index), (inverse, return_inverse), (counts, return_counts))
+    wanted = [part for part, wished in asked if wished]
+    return (y, *wanted) if wanted else y
+
+
+def picked(x: Any, keep: Any) -> Any:
+    """Those of the distinct elements of x that a test of them keeps."""
+    y = unique(x)
+    return y[np.flatnonzero(keep(value(y)))]
+
+
+SETS: dict[str, Rule] = {
+    "union1d": lambda a, b: unique(gt.concat([gt.ravel(gt.asarray(a)), gt.ravel(gt.asarray(b))])),
+    "intersect1d": lambda a, b: picked(a, lambda y: np.isin(y, value(b))),
+    "setdiff1d": lambda a, b: picked(a, lambda y: ~np.isin(y, value(b))),
+    "setxor1d": lambda a, b: unique(gt.concat([
+        picked(a, lambda y: ~np.isin(y, value(b))), picked(b, lambda y: ~np.isin(y, value(a))),
+    ])),
+}  # fmt: skip
+
+
+# -- polynomials: coefficients from the highest power ---------------------------------------------------------------
+def added(a: Any, b: Any, sign: int = 1) -> Any:
+    """numpy.polyadd, polysub."""
+    a, b = gt.atleast_1d(gt.asarray(a)), gt.atleast_1d(gt.asarray(b))
+    n = max(len(a), len(b))
+    a, b = gt.pad(a, (n - len(a), 0)), gt.pad(b, (n - len(b), 0))
+    return a + b if sign > 0 else a - b
+
+
+def multiplied(a: Any, b: Any) -> Any:
+    """numpy.polymul."""
+    return np.convolve(gt.atleast_1d(gt.asarray(a)), gt.atleast_1d(gt.asarray(b)))
+
+
+def derived(p: Any, m: int = 1) -> Any:
+    """numpy.polyder."""
+    p = gt.asarray(p)
+    for _ in range(m):
+        n = len(p) - 1
+        p = p[:-1] * np.arange(n, 0, -1, dtype=float)
+    return p
+
+
+def integrated(p: Any, m: int = 1, k: Any = None) -> Any:
+    """numpy.polyint."""
+    p = gt.asarray(p)
+    constants = np.zeros(m) if k is None else gt.broadcast_to(gt.asarray(k) * 1.0, (m,))
+    for i in range(m):
+        p = gt.concat([p / np.arange(len(p), 0, -1, dtype=float), gt.reshape(gt.asarray(constants[i]), (1,))])
+    return p
+
+
+def divided(u: Any, v: Any) -> tuple[Any, Any]:
+    """numpy.polydiv: quotient and remainder (which keeps leading zeros that NumPy trims by their size)."""
+    u, v = gt.atleast_1d(gt.asarray(u)) * 1.0, gt.atleast_1d(gt.asarray(v)) * 1.0
+    terms = []
+    for _ in range(max(len(u) - len(v) + 1, 0)):
+        factor = u[0] / v[0]
+        terms.append(factor)
+        u = (u - gt.pad(factor * v, (0, len(u) - len(v))))[1:]
+    return (gt.stack(terms) if terms else gt.zeros(1)), (u if len(u) else gt.zeros(1))
+
+
+def from_roots(seq_of_zeros: Any) -> Any:
+    """numpy.poly of roots (of a matrix: of its eigenvalues)."""
+    zeros = gt.asarray(seq_of_zeros)
+    if zeros.ndim == 2:
+        zeros = eigvals(zeros)
+    y = gt.ones(1, dtype=zeros.dtype)
+    for i in range(len(zeros)):
+        y = gt.pad(y, (0, 1)) - zeros[i] * gt.pad(y, (1, 0))
+    return y
+
+
+def roots(p: Any) -> Any:
+    """numpy.roots: eigenvalues of the companion matrix; the leading coefficient must not be 0."""
+    p = gt.asarray(p) * 1.0
+    n = len(p) - 1
+    if n < 1:
+        return gt.zeros(0)
+    return eigvals(gt.concat([gt.reshape(-p[1:] / p[0], (1, n)), np.eye(n - 1, n)], axis=0))
+
+
+def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
+    """numpy.polyfit: the coefficients; by the normal equations of scaled columns."""
+    if full or cov:
+        raise gt.NoRuleError("numpy.polyfit with full= or cov= has no rule in gradtape; leave it out")
+    x, y = gt.asarray(x) * 1.0, gt.asarray(y) * 1.0
+    columns = gt.stack([x**k for k in range(deg, -1, -1)], axis=-1)
+    if w is not None:
+        w = gt.asarray(w)
+        columns, y = columns * gt.reshape(w, (-1, 1)), y * gt.reshape(w, (-1, *(1,) * (y.ndim - 1)))
+    scale = gt.sqrt(gt.sum(columns * columns, axis=0))
+    q, r = linalg.qr(columns / scale)
+    c = linalg.solve(r, q.mT @ y)
+    return c / (scale if y.ndim == 1 else gt.reshape(scale, (-1, 1)))
+
+
+# -- numpy.linalg ---------------------------------------------------------------------------------------------------
+def real_if_real(x: Any) -> Any:
+    """Complex numbers without imaginary part as real ones, as numpy.linalg.eig gives them."""
+    return gt.real(x) if not np.any(np.imag(value(x))) else x
+
+
+def eig(a: Any) -> Any:
+    """numpy.linalg.eig."""
+    a = gt.asarray(a)
+    w, v = linalg.eig(a)
+    return (w, v) if gt.isdtype(a.dtype, "complex floating") or np.any(np.imag(value(w))) else (gt.real(w), gt.real(v))
+
+
+def eigvals(a: Any) -> Any:
+    """numpy.linalg.eigvals."""
+    return eig(a)[0]
+
+
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """numpy.linalg.tensorinv."""
+    a = gt.asarray(a)
+    if ind <= 0:
+        raise ValueError("numpy.linalg.tensorinv: ind must be positive")
+    shape = a.shape[ind:] + a.shape[:ind]
+    return gt.reshape(linalg.inv(gt.reshape(a, (prod(a.shape[:ind]), -1))), shape)
+
+
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """numpy.linalg.tensorsolve."""
+    a, b = gt.asarray(a), gt.asarray(b)
+    if axes is not None:
+        a = gt.permute_dims(a, (*[i for i in range(a.ndim) if i not in axes], *axes))
+    shape = a.shape[b.ndim :]
+    return gt.reshape(linalg.solve(gt.reshape(a, (b.size, -1)), gt.reshape(b, (-1,))), shape)
+
+
+LINALG: dict[str, Rule] = {
+    "cond": lambda x, p=None: linalg.cond(x, p), "eig": eig, "eigvals": eigvals, "tensorinv": tensorinv,
+    "tensorsolve": tensorsolve, "lstsq": lambda a, b, rcond=None: linalg.lstsq(a, b, rcond),
+}  # fmt: skip
+
+TABLE: dict[str, Rule] = SETS | {
+    "apply_over_axes": apply_over_axes, "bincount": bincount, "geomspace": geomspace, "insert": insert,
+    "nanmedian": nanmedian, "nanpercentile": nanpercentile, "nanquantile": nanquantile, "poly": from_roots,
+    "polyadd": added, "polyder": derived, "polydiv": divided, "polyfit": polyfit, "polyint": integrated,
+    "polymul": multiplied, "polysub": lambda a, b: added(a, b, -1), "resize": resize, "roots": roots,
+    "trim_zeros": trim_zeros, "unique": unique, "unwrap": unwrap,
+    # any order within the parts will do, and that of the sorted array does
+    "partition": lambda a, kth, axis=-1, kind="introselect", order=None: gt.sort(a, axis=axis),
+    "sort_complex": lambda a: gt.astype(gt.take(a, np.lexsort((value(a).imag, value(a).real)), axis=0), np.complex128),
+    "real_if_close": lambda a, tol=100: a if np.iscomplexobj(np.real_if_close(value(a), tol)) else gt.real(a),
+    "unique_all": gt.unique_all, "unique_counts": gt.unique_counts, "unique_inverse": gt.unique_inverse,
+    "unique_values": gt.unique_values,
+    "einsum_path": lambda *arguments, **keywords: np.einsum_path(*plain(arguments), **keywords),
+}  # fmt: skip
+
+#: Universal functions.
+UFUNCS: dict[str, Rule] = {"frexp": frexp}

@@ -1,0 +1,113 @@
+"""NumPy's polynomials, sets, quantiles without NaN, insertion and the rest: values of NumPy, derivatives of numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gradtape as gt
+
+X = np.array([[0.3, -1.2, 0.7, 2.0], [1.5, 0.9, -0.4, 0.1]])
+V = np.array([1.5, -0.5, 2.0, 0.25])
+N = np.array([[0.3, np.nan, 0.7, 2.0], [1.5, 0.9, -0.4, np.nan]])
+PLACES = np.array([0, 2, 0, 1])
+MATRIX = np.array([[2.0, 0.3, 0.1], [0.2, -1.0, 0.4], [0.5, 0.1, 3.0]])
+
+CALLS = {
+    "bincount": (lambda w: np.bincount(PLACES, w, minlength=5), V),
+    "insert at a place": (lambda x, v: np.insert(x, 1, v, axis=1), X, np.array([5.0, 6.0])),
+    "insert at places": (lambda x, v: np.insert(x, [0, 3], v), V, np.array([5.0, 6.0])),
+    "insert a number": (lambda x: np.insert(x, 2, 9.0), V),
+    "resize": (lambda x: np.resize(x, (3, 2)), V),
+    "trim_zeros": (lambda x: np.trim_zeros(x * np.array([0, 1, 1, 0])), V),
+    "unwrap": (lambda x: np.unwrap(4 * x), V), "unwrap of rows": (lambda x: np.unwrap(4 * x, axis=0), X),
+    "frexp": (lambda x: np.frexp(x)[0], 1.1 * V), "geomspace": (lambda a, b: np.geomspace(a, b, 5), 1.0, 16.0),
+    "apply_over_axes": (lambda x: np.apply_over_axes(np.sum, x, [0, 1]), X),
+    "union1d": (np.union1d, V, X + 0.01), "setdiff1d": (lambda x: np.setdiff1d(x, X), V + 0.01),
+    "setxor1d": (np.setxor1d, V, X + 0.01), "unique": (np.unique, X),
+    "unique of rows": (lambda x: np.unique(x, axis=0), X), "polyadd": (np.polyadd, V, V[:2]),
+    "polysub": (np.polysub, V[:2], V),
+    "polymul": (np.polymul, V, V[:2]), "polyder": (lambda p: np.polyder(p, 2), V), "polyint": (np.polyint, V),
+    "polydiv": (lambda u: np.polydiv(u, [1.0, 2.0])[0], V), "poly": (np.poly, V),
+    "polyfit": (lambda y: np.polyfit(X[0], y, 2), V),
+    "polyfit in x": (lambda x: np.polyfit(x, V, 1), X[0]), "roots": (lambda p: np.sort(np.abs(np.roots(p))), V),
+    "partition": (lambda x: np.partition(x, 2).sum(), V), "cond": (np.linalg.cond, MATRIX),
+    "eigvals": (lambda x: np.sort(np.linalg.eigvals(x)), MATRIX),
+    "eig": (lambda x: np.abs(np.linalg.eig(x)[1]), MATRIX),
+    "tensorinv": (lambda x: np.linalg.tensorinv(x.reshape(3, 1, 3), ind=1), MATRIX),
+    "tensorsolve": (np.linalg.tensorsolve, MATRIX, V[:3]), "lstsq": (lambda a, b: np.linalg.lstsq(a, b)[0], X.T, V),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_value_and_derivatives(name):
+    function, *arrays = CALLS[name]
+    with gt.GradientTape() as tape:
+        tensors = [gt.asarray(a) for a in arrays]
+        tape.watch(tensors)
+        y = function(*tensors)
+    assert isinstance(y, gt.Tensor)
+    np.testing.assert_allclose(y.numpy(), function(*arrays), rtol=1e-10, atol=1e-12)
+    gt.check_grads(function, tuple(arrays), order=2)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1, (0, 1)])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_quantiles_without_nan(axis, keepdims):
+    for call in (
+        lambda x: np.nanmedian(x, axis=axis, keepdims=keepdims),
+        lambda x: np.nanquantile(x, [0.1, 0.6], axis=axis, keepdims=keepdims),
+        lambda x: np.nanpercentile(x, 30, axis=axis, keepdims=keepdims),
+    ):
+        np.testing.assert_allclose(call(gt.asarray(N)).numpy(), call(N), rtol=1e-13)
+        g = gt.grad(lambda x, call=call: gt.sum(call(x)))(N)
+        filled = np.where(np.isnan(N), 0, N)
+        numbers = [
+            (np.sum(call(N + 1e-6 * e)) - np.sum(call(N - 1e-6 * e))) / 2e-6
+            for e in np.eye(N.size).reshape(N.size, *N.shape) if np.isfinite(np.sum(N * e, where=e > 0))
+        ]  # fmt: skip
+        np.testing.assert_allclose(g.numpy()[~np.isnan(N)], numbers, atol=1e-8)
+        assert not g.numpy()[np.isnan(N)].any() and filled.shape == g.shape
+
+
+def test_counts_and_positions_are_constants():
+    x = gt.asarray(V)
+    values, first, inverse, counts = np.unique(x, True, True, True)
+    assert values.tolist() == sorted(V) and counts.tolist() == [1] * 4 and first.tolist() == [1, 3, 0, 2]
+    assert inverse.tolist() == [2, 0, 3, 1]
+    assert np.bincount(gt.asarray(PLACES)).tolist() == [2, 1, 1]
+    common = gt.grad(lambda x: gt.sum(np.intersect1d(x, V[:2]) * np.array([1.0, 2.0])))(V)
+    assert common.tolist() == [2.0, 1.0, 0.0, 0.0]
+    with gt.GradientTape() as tape, pytest.raises(gt.NoRuleError, match="method='lower'"):
+        tape.watch(x)
+        np.nanquantile(x, 0.5, method="lower")
+
+
+#: Functions about files, text, memory, dates, indices or NumPy itself: what they give is no number to differentiate.
+NOT_OF_NUMBERS = set(
+    ["apply_along_axis", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "asarray_chkfinite", "base_repr", "binary_repr", "block", "broadcast_shapes", "busday_count", "busday_offset", "can_cast", "copyto", "datetime_as_string", "fill_diagonal", "from_dlpack", "get_include", "info", "is_busday", "iterable", "mask_indices", "may_share_memory", "place", "printoptions", "put", "put_along_axis", "putmask", "require", "save", "savetxt", "savez", "savez_compressed", "shares_memory", "show_config", "show_runtime", "typename"]
+)
+#: Functions of numbers that have no rule: they raise while an argument is differentiated, and say why here.
+WITHOUT_RULE = {
+    "histogram": "counts", "histogram2d": "counts", "histogram_bin_edges": "edges of counts", "histogramdd": "counts",
+    "packbits": "bits", "unpackbits": "bits", "spacing": "a property of the representation", "gcd": "integers",
+    "lcm": "integers", "bitwise_count": "integers", "isnat": "dates", "bitwise_not": "an alias of invert",
+}  # fmt: skip
+
+
+def test_every_function_of_numpy_is_classified():
+    """Each function of NumPy's namespace has a rule, is not one of numbers, or is in a table with the reason."""
+    from gradtape.interop import numpy_functions, numpy_protocols
+
+    assert numpy_functions.RULES is numpy_protocols.RULES
+    unknown = []
+    for name, function in vars(np).items():
+        if name.startswith("_") or name in NOT_OF_NUMBERS or name in WITHOUT_RULE:
+            continue
+        if isinstance(function, np.ufunc):
+            if numpy_protocols.find(function) is None:
+                unknown.append(name)
+        elif hasattr(function, "__wrapped__") or hasattr(function, "_implementation"):
+            if function not in numpy_protocols.RULES:
+                unknown.append(name)
+    assert not unknown
