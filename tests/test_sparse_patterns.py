@@ -57,11 +57,6 @@ def weighted(f: Callable[..., Any], x: np.ndarray) -> Callable[..., Any]:
     return lambda v: gt.sum(w * f(v) * (1 + 0.1 * f(v)))
 
 
-def entries(a: Any) -> np.ndarray:
-    """Where a dense derivative is not 0; NaN counts."""
-    return ~(a.numpy() == 0)
-
-
 #: Samples whose programs look at values: they have no pattern that holds for every input.
 LOOK_AT_VALUES = {"arange", "lstsq"}
 
@@ -77,33 +72,54 @@ flowing = pytest.mark.parametrize("s", FLOWING, ids=str)
 
 
 @flowing
-def test_jacobian_patterns_have_no_false_zero(s: Sample) -> None:
+def test_jacobians(s: Sample) -> None:
+    """The pattern has no false zero; values by entries, by products with columns and with rows are the dense ones."""
     f, x = of_a_vector(s)
+    looks = s.label in LOOK_AT_VALUES
     with np.errstate(all="ignore"):
-        found = entries(gt.jacobian(f)(x))
-        local = jacobian_pattern(f, gt.asarray(x), local=True).toarray()
-        assert not (found & ~local).any()
+        want = gt.jacobian(f)(x).numpy()
+        found = ~(want == 0)  # NaN counts
+        local = jacobian_pattern(f, gt.asarray(x), local=True)
+        assert not (found & ~local.toarray()).any()
         if isinstance(REGISTRY[s.primitive], Elementwise) and is_real(s):
-            np.testing.assert_array_equal(local, found)
-        if s.label in LOOK_AT_VALUES:
+            np.testing.assert_array_equal(local.toarray(), found)
+        if looks:
             with pytest.raises(TypeError, match="looks at values"):
                 jacobian_pattern(f, gt.asarray(x))
+            pattern = local
+        else:
+            pattern = jacobian_pattern(f, gt.asarray(x))
+            assert not (found & ~pattern.toarray()).any()
+            assert not (local.toarray() & ~pattern.toarray()).any()
+            if s.primitive in MOVES and is_real(s):
+                np.testing.assert_array_equal(pattern.toarray(), found)
+        if not s.smooth or np.isnan(want).any():
             return
-        whole = jacobian_pattern(f, gt.asarray(x)).toarray()
-    assert not (found & ~whole).any()
-    assert not (local & ~whole).any()
-    if s.primitive in MOVES and is_real(s):
-        np.testing.assert_array_equal(whole, found)
+        size = 1 + np.abs(want).max(initial=0)
+        for mode, by_entries in (("forward", True), ("forward", False), ("reverse", False)):
+            P = gt.prepare_jacobian(f, x, mode=mode, order="natural", pattern=pattern)
+            if not by_entries:
+                P.memo = None
+            np.testing.assert_allclose(P(x).toarray(), want, rtol=1e-9, atol=1e-11 * size, err_msg=mode)
 
 
 @flowing
-def test_hessian_patterns_have_no_false_zero(s: Sample) -> None:
+def test_hessians(s: Sample) -> None:
+    """The same for the Hessian of a scalar made of the sample."""
     f, x = of_a_vector(s)
     with np.errstate(all="ignore"):
         loss = weighted(f, x)
-        found = entries(gt.hessian(loss)(x))
-        local = hessian_pattern(loss, gt.asarray(x), local=True).toarray()
-        assert not (found & ~local).any()
+        want = gt.hessian(loss)(x).numpy()
+        found = ~(want == 0)
+        pattern = hessian_pattern(loss, gt.asarray(x), local=True)
+        assert not (found & ~pattern.toarray()).any()
         if s.label not in LOOK_AT_VALUES:
-            whole = hessian_pattern(loss, gt.asarray(x)).toarray()
-            assert not (found & ~whole).any()
+            pattern = hessian_pattern(loss, gt.asarray(x))
+            assert not (found & ~pattern.toarray()).any()
+        if not s.smooth or np.isnan(want).any():
+            return
+        size = 1 + np.abs(want).max(initial=0)
+        P = gt.prepare_hessian(loss, x, order="natural", pattern=pattern)
+        for _ in range(2):
+            np.testing.assert_allclose(P(x).toarray(), want, rtol=1e-8, atol=1e-10 * size * s.tolerance)
+            P.memo = None  # from now on by products

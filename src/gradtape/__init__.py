@@ -26,7 +26,7 @@ from .derivatives.forward import jvp, linearize
 from .derivatives.nth import derivative
 from .derivatives.operators import bilaplacian, curl, divergence, laplacian
 from .derivatives.reverse import grad, value_and_grad, vjp
-from .derivatives.sparse.prepared import prepare_hessian, prepare_jacobian
+from .derivatives.sparse.prepare import load_prepared, prepare_hessian, prepare_jacobian
 from .derivatives.taylor import TaylorSeries, taylor
 from .derivatives.vectorize import vmap
 from .errors import (
@@ -35,6 +35,7 @@ from .errors import (
     NoDerivativeError,
     NoKernelError,
     NoRuleError,
+    PatternError,
     UnconnectedGradientWarning,
 )
 from .forward import ForwardAccumulator

@@ -35,6 +35,10 @@ class NoKernelError(GradtapeError, NotImplementedError):
     """A function that an array library lacks was asked for on its arrays."""
 
 
+class PatternError(GradtapeError, ValueError):
+    """A sparsity pattern misses an entry of the matrix that it is said to be of."""
+
+
 class UnconnectedGradientWarning(UserWarning):
     """A gradient is None for a reason that looks like an oversight."""
 

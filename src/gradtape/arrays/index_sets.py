@@ -16,9 +16,10 @@ ndarray = np.ndarray
 
 
 def scipy_sparse(purpose: str = "a sparse derivative") -> Any:
-    """The module scipy.sparse. Raises ImportError, naming the extra."""
+    """The module scipy.sparse, its graphs and solvers with it. Raises ImportError, naming the extra."""
     try:
-        import scipy.sparse
+        import scipy.sparse.csgraph
+        import scipy.sparse.linalg
     except ImportError:
         raise missing_extra("scipy", "sparse", purpose) from None
     return scipy.sparse

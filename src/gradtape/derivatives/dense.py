@@ -145,7 +145,7 @@ def jacobian(
     """
     check_callable(f, "jacobian")
     if sparse:
-        from .sparse.prepared import sparse_jacobian
+        from .sparse.prepare import sparse_jacobian
 
         return sparse_jacobian(f, argnums, mode, sparse, batch_size, local)
     if mode not in ("auto", "forward", "reverse"):
@@ -184,9 +184,11 @@ def jacobian(
     return named(jacobian_function, f, "jacobian")
 
 
-def recorded_gradient(f: Callable[..., Any], selected: Selected, kwargs: dict[str, Any], function: str) -> Any:
+def recorded_gradient(
+    f: Callable[..., Any], selected: Selected, kwargs: dict[str, Any], function: str, trace: Trace | None = None
+) -> Any:
     """A trace that holds f and its gradient's computation, and the gradient's leaves (None: constant zero)."""
-    trace = Trace()
+    trace = Trace() if trace is None else trace
     for leaf in selected.leaves:
         trace.follow(leaf)
     with observed_by((*active(), trace)):
@@ -222,7 +224,7 @@ def hessian(
     """
     check_callable(f, "hessian")
     if sparse:
-        from .sparse.prepared import sparse_hessian
+        from .sparse.prepare import sparse_hessian
 
         return sparse_hessian(f, argnums, sparse, batch_size, local)
 

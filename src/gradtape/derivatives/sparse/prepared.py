@@ -1,202 +1,427 @@
-"""Prepared sparse derivatives: pattern and colours once, afterwards the products only."""
+"""Prepared sparse derivatives: the pattern once, afterwards the products or terms only."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ...arrays.dtypes import numpy_dtype
 from ...arrays.index_sets import scipy_sparse
 from ...arrays.libraries import to_numpy
-from ...context import new_level
+from ...context import new_level, observed_by
+from ...errors import PatternError
 from ...functions.static import static
 from ...nest import flatten
-from ...sweep import run
+from ...sweep import Trace, run
 from ...tensor import Tensor, tensor, to_array
 from ...virtual.batched import Batched, unbatched
-from ..arguments import Selected, check_callable, named
+from ..arguments import Selected, again
 from ..dense import chunks, recorded_gradient
 from ..forward import pushed
-from .colouring import colour_columns, star_colouring
-from .detection import hessian_pattern, jacobian_pattern, the_output, the_vector
+from .colouring import bicolour
+from .decompression import (
+    Reading,
+    Substitution,
+    alone_in_row,
+    column_readings,
+    readings,
+    rows_and_columns,
+    star_readings,
+)
+from .detection import the_output, the_vector
+from .entries import Declined, Memo, Placement
+from .orders import best_colouring
+from .picture import braille, spy
+from .replay import FullTrace, Linearised, steps_of
 
+ndarray = np.ndarray
 FORMATS = ("csr", "coo")
+#: Entries for each element of an intermediate value above which products are made instead.
+MOST_ENTRIES = 64
+
+
+#: From directions (rows) to products (rows).
+Products = Callable[[ndarray], Any]
+
+
+def precision(x: Any) -> Any:
+    """The dtype of the entries: single for half and single precision, else double."""
+    return np.float32 if numpy_dtype(x.dtype).itemsize <= 4 else np.float64
+
+
+class Recorded:
+    """A function recorded at a point: what products are made with. `output` is None if it does not depend on x."""
+
+    __slots__ = ("trace", "source", "output", "raw")
+
+    def __init__(self, trace: Trace, source: Tensor, output: Tensor | None):
+        self.trace, self.source = trace, source
+        self.output = output if output is not None and output._key in trace.slots else None
+        self.raw = type(source) is Tensor and not trace.virtual
+
+    def linearised(self) -> Linearised:
+        """The steps from x to the output, for plain arrays."""
+        assert self.output is not None
+        keys = self.source._key, self.output._key
+        return Linearised(steps_of(self.trace, *keys), *keys, self.source.shape)
+
+    def pusher(self) -> Products:
+        """How to make products of plain arrays: each direction by itself through the linear steps."""
+        linearised = self.linearised()
+        zeros = np.zeros(self.output.shape) if self.output is not None else None
+
+        def push(seeds: ndarray) -> list[Any]:
+            products = [linearised.push(seed) for seed in seeds]
+            return [zeros if t is None else t for t in products]
+
+        return push
 
 
 class Prepared:
-    """A sparse derivative of f whose pattern and colours are known; calling it costs the products only.
+    """A sparse derivative whose pattern is known: P(x, *others) is a scipy.sparse array and costs the products only.
 
-    `pattern`: the boolean CSR array of what may be non-zero; `colors`: a number for each column (or row), those of one
-    number going into one product.
+    `pattern`: the boolean CSR array of what may be other than 0; `colors`: for each column (or row) the number of the
+    product that it is in, found when they are first asked for.
     """
 
-    def __init__(self, f: Callable[..., Any], pattern: Any, colors: np.ndarray, format: str, batch_size: int | None):
-        self.f, self.pattern, self.colors, self.format, self.batch_size = f, pattern, colors, format, batch_size
+    name = "derivative"
+    kinds: tuple[str, ...] = ()
+
+    def __init__(
+        self, f: Callable[..., Any], pattern: Any, kind: str, order: str, format: str, batch_size: int | None
+    ):
+        self.f, self.pattern, self.kind, self.order = f, pattern, kind, order
+        self.format, self.batch_size = format, batch_size
+        self.memo: Memo | None = Memo()
+        self.placements: dict[Any, Placement] = {}
+
+    # -- what subclasses say
+    @property
+    def colors(self) -> Any:
+        """For each column or row, the number of its product."""
+        raise NotImplementedError
 
     @property
     def n_colors(self) -> int:
-        """How many products an evaluation takes."""
-        return int(self.colors.max(initial=-1)) + 1
-
-    def seeds(self, start: int, stop: int) -> np.ndarray:
-        """The directions of the colours start..stop: 1 where the colour is."""
-        return np.asarray(self.colors[None, :] == np.arange(start, stop)[:, None]).astype(float)
-
-    def assembled(self, products: np.ndarray) -> Any:
-        """The sparse array from all products, one row each."""
-        sparse = scipy_sparse()
-        data = products.reshape(-1)[self.places]
-        matrix = sparse.csr_array(
-            (data, self.pattern.indices.copy(), self.pattern.indptr.copy()), shape=self.pattern.shape
-        )
-        return matrix if self.format == "csr" else matrix.tocoo()
-
-    places: np.ndarray
-
-    def __call__(self, x: Any, *others: Any) -> Any:
+        """How many products an evaluation by colours takes."""
         raise NotImplementedError
 
+    def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
+        """The function whose Jacobian this is, recorded at x."""
+        raise NotImplementedError
 
-def rows_and_columns(pattern: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The row and the column of each non-zero, in CSR order."""
-    return np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr)), pattern.indices
+    def restore(self, colors: list[ndarray]) -> None:
+        """Take colours that were saved."""
+        raise NotImplementedError
+
+    by_columns: Any = True
+
+    def by_products(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
+        """The entries in CSR order, by products with colours."""
+        raise NotImplementedError
+
+    def product(self, x: Tensor, others: Sequence[Any], v: ndarray) -> ndarray:
+        """The product of the derivative with v, not by way of the pattern."""
+        raise NotImplementedError
+
+    # -- evaluation
+    def __call__(self, x: Any, *others: Any) -> Any:
+        x = the_vector(x, self.name)
+        if x.shape != self.pattern.shape[1:]:
+            raise ValueError(
+                f"gradtape.{self.name}: prepared for vectors of length {self.pattern.shape[1]}, and given one of "
+                f"length {x.shape[0]}: prepare it for that length"
+            )
+        with observed_by(()):
+            recorded = self.recorded(x, others, FullTrace())
+            data = None
+            if recorded.output is None:
+                data = np.zeros(self.pattern.nnz)
+            elif self.memo is not None and recorded.raw:
+                data = self.by_terms(recorded)
+            if data is None:
+                data = self.by_products(recorded, x, others)
+        return self.assembled(np.asarray(data, precision(x)))
+
+    def by_terms(self, recorded: Recorded) -> ndarray | None:
+        """The entries as lists of terms, or None where products take less."""
+        assert self.memo is not None
+        try:
+            terms, cost = recorded.linearised().terms(self.memo, MOST_ENTRIES)
+        except Declined:
+            self.memo = None
+            return None
+        if not self.placements and cost > self.least_products():
+            self.memo = None
+            return None
+        key = tuple(terms)
+        placement = self.placements.get(key)
+        if placement is None:
+            placement = self.placements[key] = Placement(self.pattern, key)
+        return placement.data(terms)
+
+    def least_products(self) -> int:
+        """A lower bound for the number of products by colours."""
+        return int(np.diff(self.pattern.indptr).max(initial=0))
+
+    def assembled(self, data: ndarray) -> Any:
+        """The sparse array with these entries."""
+        pattern = self.pattern
+        sparse = scipy_sparse()
+        if self.format == "coo":
+            rows, columns = rows_and_columns(pattern)
+            return sparse.coo_array((data, (rows, columns.copy())), shape=pattern.shape)
+        matrix = sparse.csr_array((data, pattern.indices.copy(), pattern.indptr.copy()), shape=pattern.shape)
+        matrix.has_sorted_indices = matrix.has_canonical_format = True
+        return matrix
+
+    def read(self, colors: ndarray, parts: list[Reading], data: ndarray, x: Tensor, products: Products) -> None:
+        """Put into `data` what is read off the products with all colours: those with plain arrays one by one, others
+        batch by batch."""
+        size = self.batch_size or (1 if type(x) is Tensor else None)
+        for start, stop in chunks(len(parts), size, self.name):
+            seeds = (np.arange(start, stop)[:, None] == colors[None, :]).astype(precision(x))
+            for part, row in zip(parts[start:stop], products(seeds), strict=True):
+                data[part.entries] = row[part.places]
+
+    # -- checks, files, pictures
+    def verify(self, x: Any, *others: Any, products: int = 2, rng: Any = None) -> None:
+        """Compare the matrix with products that do not go by the pattern, in random directions.
+
+        `rng`: a numpy.random.Generator. Raises PatternError where they differ: the pattern misses an entry (it was
+        given by hand, or is local and x is another point).
+        """
+        rng = np.random.default_rng(0) if rng is None else rng
+        matrix = self(x, *others)
+        point = the_vector(x, self.name)
+        for _ in range(products):
+            v = rng.standard_normal(matrix.shape[1])
+            want, got = self.product(point, others, v), matrix @ v
+            size = abs(matrix) @ np.abs(v) + np.abs(want).max(initial=0)
+            tolerance = 1e3 * float(np.finfo(precision(point)).eps)
+            wrong = ~(np.abs(got - want) <= tolerance * size) & np.isfinite(want)
+            if wrong.any():
+                (rows,) = np.nonzero(wrong)
+                raise PatternError(
+                    f"gradtape.{self.name}: the pattern is wrong: {len(rows)} rows of a product differ from those "
+                    f"without it, row {rows[0]} the first: {got[rows[0]]:.6g}, not {want[rows[0]]:.6g}. A local "
+                    "pattern holds at its own point only; one given by hand must cover every entry"
+                )
+
+    def save(self, path: Any) -> None:
+        """Write pattern, colours and settings to an .npz file, for gradtape.load_prepared(path, f)."""
+        colors = self.colors if isinstance(self.colors, tuple) else (self.colors,)
+        np.savez_compressed(
+            path,
+            indices=self.pattern.indices,
+            indptr=self.pattern.indptr,
+            shape=self.pattern.shape,
+            settings=np.array([type(self).__name__, self.kind, self.order, self.format, str(self.batch_size or 0)]),
+            **{f"colors{i}": c for i, c in enumerate(colors)},
+        )
+
+    def spy(self, ax: Any = None) -> Any:
+        """Draw the pattern with Matplotlib, each entry in the colour of its product; returns the axes."""
+        return spy(self, ax)
+
+    def __repr__(self) -> str:
+        m, n = self.pattern.shape
+        return f"<{type(self).__name__} {m} x {n}, {self.pattern.nnz} non-zeros, {self.n_colors} colours, {self.kind}>"
+
+    def __str__(self) -> str:
+        return f"{self!r}\n{braille(self.pattern)}"
 
 
 class PreparedJacobian(Prepared):
-    """f's Jacobian by products with directions: columns of one colour at a time."""
+    """f's Jacobian, by products with columns ("forward"), rows ("reverse"), or both ("bidirectional")."""
 
-    def __init__(self, f: Any, pattern: Any, colors: Any, format: str, batch_size: int | None):
-        super().__init__(f, pattern, colors, format, batch_size)
-        rows, columns = rows_and_columns(pattern)
-        self.places = colors[columns].astype(np.int64) * pattern.shape[0] + rows
+    name = "jacobian"
+    stored: tuple[ndarray | None, ndarray | None] | None = None
+    kinds = ("auto", "forward", "reverse", "bidirectional")
 
-    def __call__(self, x: Any, *others: Any) -> Any:
-        x = the_vector(x, "jacobian")
-        products = []
-        _, structure = flatten((x,))
-        for start, stop in chunks(self.n_colors, self.batch_size, "jacobian"):
+    def restore(self, colors: list[ndarray]) -> None:
+        first = colors[0] if self.kind != "reverse" else None
+        self.stored = first, colors[-1] if self.kind != "forward" else None
+
+    @property
+    def by_columns(self) -> bool:
+        """Whether `colors` are those of columns."""
+        return self.colouring[0] is not None
+
+    @cached_property
+    def colouring(self) -> tuple[ndarray | None, ndarray | None, list[Reading], list[Reading]]:
+        """Colours of columns and of rows (None: not used), and what is read off their products."""
+        pattern = self.pattern
+        columns, rows = self.stored or self.chosen()
+        if rows is None:
+            assert columns is not None
+            return columns, None, column_readings(pattern, columns), []
+        i, j = rows_and_columns(pattern)
+        if columns is None:
+            return None, rows, [], readings(rows[i], j, int(rows.max(initial=-1)) + 1)
+        by_columns = alone_in_row(i, j, columns)
+        mine, others = np.flatnonzero(by_columns), np.flatnonzero(~by_columns)
+        first = readings(columns[j[mine]], i[mine], int(columns.max(initial=-1)) + 1)
+        second = readings(rows[i[others]], j[others], int(rows.max(initial=-1)) + 1)
+        return columns, rows, within(first, mine), within(second, others)
+
+    def chosen(self) -> tuple[ndarray | None, ndarray | None]:
+        """Colours of columns and of rows by the mode, which is no longer "auto" afterwards."""
+        pattern, kind = self.pattern, self.kind
+        if kind == "bidirectional":
+            return bicolour(pattern)
+        columns = best_colouring(pattern, "columns", self.order) if kind != "reverse" else None
+        count = np.inf if columns is None else columns.max(initial=-1) + 1
+        tallest = np.bincount(pattern.indices, minlength=1).max()
+        rows = None
+        if kind == "reverse" or (kind == "auto" and count > tallest):
+            rows = best_colouring(pattern.T.tocsr(), "columns", self.order)
+            if columns is not None and rows.max(initial=-1) + 1 >= count:
+                rows = None
+            else:
+                columns, count = None, rows.max(initial=-1) + 1
+        if kind == "auto":
+            self.kind = "forward" if rows is None else "reverse"
+            if count > MANY and min(tallest, np.diff(pattern.indptr).max(initial=0)) > MANY:
+                both = bicolour(pattern)
+                if both[0].max(initial=-1) + both[1].max(initial=-1) + 2 < count / 2:
+                    self.kind = "bidirectional"
+                    return both
+        return columns, rows
+
+    @property
+    def colors(self) -> Any:
+        """For each column (mode "forward") or row ("reverse") the number of its product; a pair for both."""
+        columns, rows, _, _ = self.colouring
+        return columns if rows is None else rows if columns is None else (columns, rows)
+
+    @property
+    def n_colors(self) -> int:
+        """How many products an evaluation by colours takes."""
+        return len(self.colouring[2]) + len(self.colouring[3])
+
+    def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
+        trace.follow(x)
+        with observed_by((trace,)):
+            y = the_output(self.f(again(x), *others), self.name)
+        if y.shape[0] != self.pattern.shape[0]:
+            raise ValueError(
+                f"gradtape.jacobian: prepared for {self.pattern.shape[0]} outputs, and f gave {y.shape[0]} at this "
+                "point: prepare it again"
+            )
+        return Recorded(trace, x, y)
+
+    def by_products(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
+        data = np.zeros(self.pattern.nnz)
+        columns, rows, by_columns, by_rows = self.colouring
+        if columns is not None:
+            self.read(columns, by_columns, data, x, self.columns_of(recorded, x, others))
+        if rows is not None:
+            self.read(rows, by_rows, data, x, lambda seeds: swept(recorded, seeds))
+        return data
+
+    def columns_of(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> Products:
+        """How to make a batch of products with directions."""
+        if recorded.raw:
+            return recorded.pusher()
+
+        def push(seeds: ndarray) -> ndarray:
+            _, structure = flatten((x,))
             with new_level() as level:
-                seeds = static(self.seeds(start, stop).astype(x.dtype), x)
-                seed = tensor(Batched(seeds if isinstance(seeds, Tensor) else tensor(seeds), level))
-                out, tangent = pushed(lambda x: the_output(self.f(x, *others), "jacobian"), [x], [seed], structure)
-            products.append(np.asarray(to_numpy(to_array(unbatched(tangent, level, stop - start)))))
-        return self.assembled(np.concatenate(products))
+                _, t = pushed(lambda x: self.f(x, *others), [x], [batch(seeds, x, level)], structure)
+                return plain_rows(t, level, len(seeds))
+
+        return push
+
+    def product(self, x: Tensor, others: Sequence[Any], v: ndarray) -> ndarray:
+        from ..forward import jvp
+
+        _, t = jvp(lambda x: self.f(x, *others), (x,), (static(v.astype(x.dtype.name), x),))
+        return np.asarray(to_numpy(to_array(t)), float)
+
+
+def within(parts: list[Reading], entries: ndarray) -> list[Reading]:
+    """Readings of a part of the entries, numbered among all."""
+    return [Reading(entries[part.entries], part.places) for part in parts]
 
 
 class PreparedHessian(Prepared):
-    """f's Hessian by products with directions, each entry read where it stands alone."""
+    """A scalar f's Hessian, by products with directions ("star": entries are read off; "acyclic": they are solved for,
+    from fewer products)."""
 
-    def __init__(self, f: Any, pattern: Any, colors: Any, format: str, batch_size: int | None):
-        super().__init__(f, pattern, colors, format, batch_size)
-        n = pattern.shape[0]
-        rows, columns = rows_and_columns(pattern)
-        colors = colors.astype(np.int64)
-        key = rows * self.n_colors + colors[columns]
-        alone = np.bincount(key, minlength=n * self.n_colors)[key] == 1
-        self.places = np.where(alone, colors[columns] * n + rows, colors[rows] * n + columns)
+    name = "hessian"
+    kinds = ("star", "acyclic")
 
-    def __call__(self, x: Any, *others: Any) -> Any:
-        x = the_vector(x, "hessian")
-        selected = Selected((x, *others), 0, "hessian")
-        trace, (gradient,) = recorded_gradient(self.f, selected, {}, "hessian")
-        (x,) = selected.leaves
-        products = []
-        for start, stop in chunks(self.n_colors, self.batch_size, "hessian"):
-            if gradient is None or gradient._key not in trace.slots:
-                products.append(np.zeros((stop - start, x.size)))
-                continue
-            with new_level() as level:
-                seeds = static(self.seeds(start, stop).astype(x.dtype), x)
-                seed = tensor(Batched(seeds if isinstance(seeds, Tensor) else tensor(seeds), level))
-                (row,) = run(trace, {gradient._key: seed}, [x._key], consume=False)
-            products.append(np.asarray(to_numpy(to_array(unbatched(row, level, stop - start)))))
-        return self.assembled(np.concatenate(products))
+    def restore(self, colors: list[ndarray]) -> None:
+        (self.colors,) = colors
 
+    @cached_property
+    def colors(self) -> Any:
+        """For each column the number of its product."""
+        return best_colouring(self.pattern, self.kind, self.order)
 
-def prepare_jacobian(
-    f: Callable[..., Any],
-    x: Any,
-    *others: Any,
-    local: bool = False,
-    batch_size: int | None = None,
-    format: str = "csr",
-) -> PreparedJacobian:
-    """The sparse Jacobian of f at points like x, prepared: P(x) then costs a few products.
+    @property
+    def n_colors(self) -> int:
+        """How many products an evaluation by colours takes."""
+        return int(self.colors.max(initial=-1)) + 1
 
-    >>> import gradtape as gt
-    >>> P = gt.prepare_jacobian(lambda x: x[1:] * x[:-1], gt.asarray([1.0, 2.0, 3.0]))
-    >>> P(gt.asarray([1.0, 2.0, 3.0])).toarray().tolist()
-    [[2.0, 1.0, 0.0], [0.0, 3.0, 2.0]]
-    """
-    check_callable(f, "prepare_jacobian")
-    pattern = jacobian_pattern(f, the_vector(x, "prepare_jacobian"), others, local)
-    return PreparedJacobian(f, pattern, colour_columns(pattern), format, batch_size)
+    @cached_property
+    def reading(self) -> Any:
+        """How entries come from products."""
+        if self.kind == "acyclic":
+            return Substitution(self.pattern, self.colors)
+        return star_readings(self.pattern, self.colors)
 
+    def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
+        selected = Selected((x, *others), 0, self.name)
+        _, (gradient,) = recorded_gradient(self.f, selected, {}, self.name, trace)
+        return Recorded(trace, selected.leaves[0], gradient)
 
-def prepare_hessian(
-    f: Callable[..., Any],
-    x: Any,
-    *others: Any,
-    local: bool = False,
-    batch_size: int | None = None,
-    format: str = "csr",
-) -> PreparedHessian:
-    """The sparse Hessian of a scalar f at points like x, prepared: P(x) then costs a few products.
+    def by_products(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
+        push = recorded.pusher() if recorded.raw else lambda seeds: swept(recorded, seeds)
+        if isinstance(self.reading, Substitution):
+            n, count = x.shape[0], self.n_colors
+            products = np.zeros(count * n)
+            self.read(self.colors, [Reading(slice(c * n, c * n + n), ALL) for c in range(count)], products, x, push)
+            return self.reading.entries(products)
+        data = np.zeros(self.pattern.nnz)
+        self.read(self.colors, self.reading, data, x, push)
+        return data
 
-    >>> import gradtape as gt
-    >>> P = gt.prepare_hessian(lambda x: x[0] * x[1] + x[2] ** 2, gt.asarray([1.0, 2.0, 3.0]))
-    >>> P(gt.asarray([1.0, 2.0, 3.0])).toarray().tolist()
-    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]
-    """
-    check_callable(f, "prepare_hessian")
-    pattern = hessian_pattern(f, the_vector(x, "prepare_hessian"), others, local)
-    return PreparedHessian(f, pattern, star_colouring(pattern), format, batch_size)
+    def product(self, x: Tensor, others: Sequence[Any], v: ndarray) -> ndarray:
+        from ..dense import hvp
+
+        t = hvp(lambda x: self.f(x, *others), x, static(v.astype(x.dtype.name), x))
+        return np.asarray(to_numpy(to_array(t)), float)
 
 
-def format_of(sparse: Any, function: str) -> str:
-    """The scipy.sparse format that `sparse` names. Raises ValueError for another."""
-    if sparse is True:
-        return "csr"
-    if sparse not in FORMATS:
-        raise ValueError(f"gradtape.{function}: sparse must be False, True, 'csr' or 'coo', not {sparse!r}")
-    return str(sparse)
+ALL: Any = slice(None)
+#: Number of colours above which both rows and columns are tried.
+MANY = 8
 
 
-def moved(f: Callable[..., Any], argnums: Any, arguments: tuple[Any, ...], kwargs: Any, function: str) -> Any:
-    """f with its argument number `argnums` first, and that argument and the others. Raises TypeError for several."""
-    if isinstance(argnums, tuple | list):
-        raise TypeError(f"gradtape.{function}: with sparse=True argnums must be one int: concat the arguments to one")
-    if not isinstance(argnums, int) or isinstance(argnums, bool):
-        raise TypeError(f"gradtape.{function}: argnums must be an int, not {argnums!r}")
-    if not -len(arguments) <= argnums < len(arguments):
-        raise ValueError(
-            f"gradtape.{function}: argnums={argnums}, but the function is called with {len(arguments)} arguments"
-        )
-    number = argnums % len(arguments)
-    return lambda x: f(*arguments[:number], x, *arguments[number + 1 :], **kwargs), arguments[number]
+# -- products ------------------------------------------------------------------------------------------------------
+def batch(rows: ndarray, x: Tensor, level: int) -> Tensor:
+    """Rows as a batch in x's library."""
+    values = static(rows.astype(numpy_dtype(x.dtype)), x)
+    return tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level))
 
 
-def sparse_jacobian(f: Any, argnums: Any, mode: str, sparse: Any, batch_size: int | None, local: bool) -> Any:
-    """The function that gives f's Jacobian as a scipy.sparse array."""
-    form = format_of(sparse, "jacobian")
-
-    def sparse_jacobian_function(*arguments: Any, **kwargs: Any) -> Any:
-        g, x = moved(f, argnums, arguments, kwargs, "jacobian")
-        return prepare_jacobian(g, x, local=local, batch_size=batch_size, format=form)(x)
-
-    return named(sparse_jacobian_function, f, "sparse_jacobian")
+def plain_rows(t: Any, level: int, size: int) -> ndarray:
+    """A batch of results as rows of plain numbers."""
+    return np.asarray(to_numpy(to_array(unbatched(t, level, size))))
 
 
-def sparse_hessian(f: Any, argnums: Any, sparse: Any, batch_size: int | None, local: bool) -> Any:
-    """The function that gives f's Hessian as a scipy.sparse array."""
-    form = format_of(sparse, "hessian")
-
-    def sparse_hessian_function(*arguments: Any, **kwargs: Any) -> Any:
-        g, x = moved(f, argnums, arguments, kwargs, "hessian")
-        return prepare_hessian(g, x, local=local, batch_size=batch_size, format=form)(x)
-
-    return named(sparse_hessian_function, f, "sparse_hessian")
-
-
-__all__ = ["prepare_hessian", "prepare_jacobian"]
+def swept(recorded: Recorded, seeds: ndarray) -> Any:
+    """Products with cotangents, by sweeps of the recorded program; on other libraries' arrays all at once."""
+    trace, output, x = recorded.trace, recorded.output, recorded.source
+    assert output is not None
+    if recorded.raw:
+        rows = [run(trace, {output._key: seed}, [x._key], consume=False)[0] for seed in seeds]
+        return [np.zeros(x.shape) if g is None else g for g in rows]
+    with new_level() as level:
+        (g,) = run(trace, {output._key: batch(seeds, x, level)}, [x._key], consume=False)
+        return np.zeros((len(seeds), x.size)) if g is None else plain_rows(g, level, len(seeds))
