@@ -2,7 +2,7 @@
 
     python -m tests.coverage_page
 
-A cell is what tests/test_primitives.py and tests/test_primitives_on_libraries.py check. An empty cell does not exist: it
+A cell is what tests/test_primitives.py and tests/test_primitives_on_libraries.py check. There is no empty cell: there
 is a word that says why nothing is there, or the page's test fails.
 """
 
@@ -31,15 +31,18 @@ LIBRARIES = {"array-api-strict": "array_api_strict", "JAX": "jax.numpy", "Dask":
 HEAD = """\
 # Coverage
 
-Every primitive of gradtape, in every mode: generated from the registry and the samples by `python -m tests.coverage_page`,
-and a test compares it with what they say. All else is composed of these, and has every mode by that.
+Every primitive of gradtape, in every mode: generated from the registry and the samples by
+`python -m tests.coverage_page`, and a test compares it with what they say. All else is composed of these, and has every
+mode by that.
 
 - **reverse**, **forward**, **Taylor**: *yes*; *constant* where nothing flows through the function.
 - **batch**: how vmap does it: *whole* batches at once, or *one by one*.
-- **order**: up to which order all mixes of modes are compared with numeric differences; *modes only*: where some derivatives
-  do not exist (they raise), the others are compared with each other.
-- **dtypes**: of the samples: f8, f4 are doubles and singles, c16, c8 complex; all samples are computed in single precision too.
-- **NumPy and others**: *yes*, or *lacks* where the library has no such function (see tests/test_primitives_on_libraries.py).
+- **order**: up to which order all mixes of modes are compared with numeric differences; *modes only*: where some
+  derivatives do not exist (they raise), the others are compared with each other.
+- **dtypes**: of the samples: f8, f4 are doubles and singles, c16, c8 complex; all samples are computed in single
+  precision too.
+- **NumPy and others**: *yes*, or *lacks* where the library has no such function (the reasons are in
+  tests/test_primitives_on_libraries.py).
 
 """
 

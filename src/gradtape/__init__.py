@@ -19,6 +19,7 @@ from . import linalg as linalg
 from . import nn as nn
 from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
+from .debug import debug_nans
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
@@ -30,6 +31,7 @@ from .derivatives.sparse.prepare import load_prepared, prepare_hessian, prepare_
 from .derivatives.taylor import TaylorSeries, taylor
 from .derivatives.vectorize import vmap
 from .errors import (
+    AbsorbedNaNWarning,
     GradtapeError,
     LostGradientError,
     NoDerivativeError,

@@ -43,6 +43,10 @@ class UnconnectedGradientWarning(UserWarning):
     """A gradient is None for a reason that looks like an oversight."""
 
 
+class AbsorbedNaNWarning(UserWarning):
+    """In a derivative a zero met an infinite or undefined slope; shown inside gradtape.debug_nans."""
+
+
 def users_line() -> str:
     """`file:line` of the innermost frame outside gradtape and NumPy, or '' if there is none."""
     frame = sys._getframe(1)

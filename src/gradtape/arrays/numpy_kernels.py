@@ -6,6 +6,8 @@ Kernels know nothing of tapes. Most primitives use NumPy's own function and need
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextvars import ContextVar
 from math import inf
 from typing import Any
 
@@ -81,15 +83,26 @@ def is_one(g: Any) -> bool:
     return not any(g.strides) and g.size > 0 and g.item(0) == 1
 
 
+#: Who is told of undefined products: (which a zero absorbs, which are undefined). Asked only where there are some.
+REPORT: ContextVar[Callable[[Any, Any], None] | None] = ContextVar("gradtape_undefined_products", default=None)
+
+
 def absorb(g: Any, y: Any) -> Any:
     """y = g * d, with 0 where g == 0 absorbs an infinite or undefined d, or d == 0 an infinite g."""
     if type(y) is not ndarray:
-        return y if y == y or not (g == 0 or abs(g) == inf) else type(y)(0)
+        if y == y:
+            return y
+        absorbs = g == 0 or abs(g) == inf
+        if (report := REPORT.get()) is not None:
+            report(np.asarray(absorbs), np.asarray(True))
+        return type(y)(0) if absorbs else y
     if y.size == 0:
         return y
     probe = np.maximum.reduce(y, axis=None)  # NaN if there is one; no BLAS, whose threads may have to wait
     if probe == probe:
         return y
+    if (report := REPORT.get()) is not None:
+        report(np.broadcast_to((g == 0) | np.isinf(g), y.shape), np.isnan(y))
     return np.where((g == 0) | (np.isinf(g) & np.isnan(y)), np.zeros((), y.dtype), y)
 
 
@@ -134,8 +147,14 @@ def divide_absorbing(a: Any, b: Any) -> Any:
     """a / b, 0 where a is 0 whatever b is."""
     y = np.divide(a, b)
     if type(y) is not ndarray:
-        return type(y)(0) if y != y and a == 0 else y
+        if y == y:
+            return y
+        if (report := REPORT.get()) is not None:
+            report(np.asarray(a == 0), np.asarray(True))
+        return type(y)(0) if a == 0 else y
     if y.size and (probe := np.maximum.reduce(y, axis=None)) != probe:
+        if (report := REPORT.get()) is not None:
+            report(np.broadcast_to(np.equal(a, 0), y.shape), np.isnan(y))
         return np.where(np.equal(a, 0) & np.isnan(y), y.dtype.type(0), y)
     return y
 
