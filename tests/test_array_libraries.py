@@ -201,6 +201,41 @@ def test_results_stay_on_the_device() -> None:
     assert gt.Variable(x).device == device
 
 
+def test_values_move_between_devices() -> None:
+    """And their cotangents back, in every mode."""
+    strict = pytest.importorskip("array_api_strict")
+    here, there = strict.Device("CPU_DEVICE"), strict.Device("device1")
+    x = strict.asarray(X, device=here)
+    f = lambda x: gt.sum(gt.sin(x.to_device(there)) ** 2).to_device(here) * gt.sum(x)
+    wanted = asks(lambda x: gt.sum(gt.sin(x) ** 2) * gt.sum(x), X, np.cos(X), np.stack([X, X + 0.1]))
+    found = asks(f, x, strict.asarray(np.cos(X)), strict.asarray(np.stack([X, X + 0.1])))
+    for name, y in found.items():
+        assert y.device == here, name
+        np.testing.assert_allclose(y.numpy(), wanted[name].numpy(), err_msg=name)
+    assert gt.asarray(x, device=there).device == there
+    assert gt.asarray(X).to_device("cpu").device == "cpu"
+    with pytest.raises(ValueError, match="NumPy arrays live on the device 'cpu', not 'cuda'"):
+        gt.asarray(X).to_device("cuda")
+
+
+@every_library
+def test_the_namespace_of_tensors_makes_arrays_of_their_library(library: str) -> None:
+    """Code written to the array API standard runs as it is, and is differentiated."""
+    array = maker(library)
+
+    def penalised(x: Any) -> Any:
+        xp = x.__array_namespace__()
+        places = xp.arange(x.shape[-1], dtype=x.dtype)
+        weights = xp.ones((3, 3), dtype=x.dtype) + xp.eye(3, dtype=xp.float64) + xp.asarray([0.0, 1.0, 2.0])
+        return xp.sum(xp.linspace(0.0, 1.0, 3) * places * x @ weights) ** 2 + xp.sum(xp.zeros_like(x) + x)
+
+    x = gt.asarray(array(X))
+    assert type(x.__array_namespace__().zeros(3).data) is type(array(1.0))
+    assert x.__array_namespace__().float64 == x.dtype
+    np.testing.assert_allclose(gt.grad(penalised)(array(X)).numpy(), gt.grad(penalised)(X).numpy())
+    np.testing.assert_allclose(gt.hessian(penalised)(array(X)).numpy(), gt.hessian(penalised)(X).numpy())
+
+
 def test_nothing_is_imported_that_the_user_has_not_imported() -> None:
     """Neither by importing gradtape nor by using it on NumPy's arrays, and for JAX not even array_api_compat."""
     pytest.importorskip("jax")

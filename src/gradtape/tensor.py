@@ -239,6 +239,11 @@ class VirtualTensor(Tensor):
 
     __slots__ = ()
 
+    @property
+    def device(self) -> Any:
+        """Where the arrays inside live."""
+        return self._data.inside().device
+
     def __reduce__(self) -> Any:
         raise TypeError("a value inside a transform (jvp, vmap, ...) cannot be pickled; return it first")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import gradtape as gt
+from gradtape.primitive import REGISTRY, apply
 
 from . import sample
 
@@ -120,5 +123,14 @@ for name in ("tril", "triu"):
                numpy=lambda x, name=name, k=k: getattr(np, name)(x, k), label=f"k={k}")  # fmt: skip
 sample("gather", lambda x: gt.linspace(x, x[::-1], 3)[gt.asarray([0, 2, 1])], vector, label="linspace",
        numpy=lambda x: np.linspace(x, x[::-1], 3)[[0, 2, 1]])  # fmt: skip
+
+
+def moved(x: Any) -> Any:
+    """x moved to where it is."""
+    here = gt.asarray(x).device
+    return apply(REGISTRY["to_device"], x, device=here, source=here)
+
+
+sample("to_device", moved, matrix, numpy=lambda x: x)
 sample("add", lambda a, b: gt.arange(a, a + 1.8, b), number, np.float64(0.5), label="arange", batched=False,
        numpy=lambda a, b: np.arange(a, a + 1.8, b))  # fmt: skip

@@ -16,9 +16,16 @@ def add_at(xp: Any, n: int, positions: Any, rows: Any) -> Any:
 
 def max_at(xp: Any, n: int, positions: Any, values: Any) -> Any:
     """For each of n places the largest of the values at it; -1 where there is none."""
-    y = xp.full((n,), -1, dtype=values.dtype)
-    xp.maximum.at(y, positions, values)
-    return y
+    y = xp.zeros((n,), dtype=xp.uint64)  # CuPy scatters no signed integers of 64 bits
+    xp.maximum.at(y, positions, xp.astype(values + 1, xp.uint64))
+    return xp.astype(y, values.dtype) - 1
+
+
+def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
+    """x on that device."""
+    import array_api_compat
+
+    return array_api_compat.to_device(x, device)
 
 
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
@@ -31,4 +38,4 @@ def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
     return xp.einsum(subscripts, x)
 
 
-KERNELS: dict[str, Any] = {function.__name__: function for function in (add_at, einsum, einsum_one, max_at)}
+KERNELS: dict[str, Any] = {function.__name__: function for function in (add_at, einsum, einsum_one, max_at, to_device)}

@@ -10,7 +10,7 @@ from .indexing_kernels import filled
 SPECIAL = "jax.scipy.special"
 
 #: Kernels that are left as they are: their parameters are keys, or how much they give depends on the values.
-EAGER = frozenset(["gather", "getitem", "last_writers", "scatter", "scatter_add", "setitem"])
+EAGER = frozenset(["gather", "getitem", "last_writers", "scatter", "scatter_add", "setitem", "to_device"])
 
 
 def compiled(kernel: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -62,6 +62,13 @@ def complex_of(xp: Any, a: Any, b: Any) -> Any:
     return lax.complex(xp.astype(a, dtype), xp.astype(b, dtype))
 
 
+def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
+    """x on that device (or in that sharding)."""
+    import jax
+
+    return jax.device_put(x, device)
+
+
 def expm(xp: Any, x: Any, blocks: int) -> Any:
     """The exponential of matrices."""
     from jax.scipy.linalg import expm
@@ -70,6 +77,7 @@ def expm(xp: Any, x: Any, blocks: int) -> Any:
 
 
 KERNELS: dict[str, Any] = {
-    function.__name__: function for function in (einsum, einsum_one, expm, gather, max_at, put_slices, scatter_add)
+    function.__name__: function
+    for function in (einsum, einsum_one, expm, gather, max_at, put_slices, scatter_add, to_device)
 } | {"complex": complex_of}
 

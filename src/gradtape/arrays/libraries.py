@@ -76,6 +76,10 @@ class Namespace:
         """Whether the library has this function."""
         return getattr(self._module, name, MISSING) is not MISSING
 
+    def own(self, name: str) -> Any:
+        """The module's own attribute, of any name; None if there is none."""
+        return getattr(self._module, name, None)
+
 
 class Library(Namespace):
     """One array library: `xp.sin` is its function; `xp.kernel(primitive)` what computes a primitive on its arrays."""

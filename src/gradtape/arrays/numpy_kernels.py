@@ -228,6 +228,13 @@ def first(a: Any, b: Any) -> Any:
 identity.any_library = first.any_library = True  # type: ignore[attr-defined]
 
 
+def to_device(x: Any, device: Any, source: Any) -> Any:
+    """x itself: NumPy knows of one device. Raises ValueError for another."""
+    if device != "cpu":
+        raise ValueError(f"gradtape: NumPy arrays live on the device 'cpu', not {device!r}")
+    return x
+
+
 def where(c: Any, a: Any, b: Any) -> Any:
     """numpy.where, with scalars for 0-d results."""
     y = np.where(c, a, b)

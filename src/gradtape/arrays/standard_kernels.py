@@ -247,6 +247,15 @@ def stack(xp: Any, *arrays: Any, axis: int) -> Any:
     return xp.stack(list(arrays), axis=axis)
 
 
+def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
+    """x on that device. Raises ValueError if the library has no other."""
+    if hasattr(x, "to_device"):
+        return x.to_device(device)
+    if device != source:
+        raise ValueError(f"gradtape: {xp.title} arrays live on the device {source!r}, not {device!r}")
+    return x
+
+
 def matmul_nt(xp: Any, a: Any, b: Any) -> Any:
     """a times the transpose of b."""
     return xp.matmul(a, xp.matrix_transpose(b))
@@ -267,7 +276,7 @@ KERNELS: dict[str, Any] = {
     for function in (
         angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, divide_absorbing, exp2, fabs, fmax, fmin, fmod,
         heaviside, imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg,
-        rint, scale, scale_either, sech_squared, select, share, sinc, stack, where,
+        rint, scale, scale_either, sech_squared, select, share, sinc, stack, to_device, where,
     )
 } | {
     **{name: logical(name) for name in ("logical_and", "logical_not", "logical_or", "logical_xor")},

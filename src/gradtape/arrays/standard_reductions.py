@@ -9,7 +9,7 @@ import numpy as np
 
 from .dtypes import kind_of
 from .reduction_kernels import kept, length, without
-from .standard_operands import floating
+from .standard_operands import floating, truth
 
 Axes = tuple[int, ...]
 
@@ -49,7 +49,7 @@ def std(xp: Any, x: Any, axis: Axes, correction: float, keepdims: bool) -> Any:
 
 def count_nonzero(xp: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """How many elements are not 0."""
-    return xp.sum(xp.astype(x != 0, xp.index_dtype), axis=axis, keepdims=keepdims)
+    return xp.sum(xp.astype(truth(xp, x), xp.index_dtype), axis=axis, keepdims=keepdims)
 
 
 # -- extremes ------------------------------------------------------------------------------------------------------

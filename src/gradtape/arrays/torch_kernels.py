@@ -40,6 +40,11 @@ def matmul_tn(xp: Any, a: Any, b: Any) -> Any:
     return xp.matmul(*together(xp, a.mT, b))
 
 
+def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
+    """x on that device."""
+    return x.to(device)
+
+
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
     """The contraction."""
     return xp.einsum(subscripts, *together(xp, a, b))
@@ -58,5 +63,5 @@ def complex_of(xp: Any, a: Any, b: Any) -> Any:
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (add_at, einsum, einsum_one, matmul, matmul_nt, matmul_tn, max_at)
+    for function in (add_at, einsum, einsum_one, matmul, matmul_nt, matmul_tn, max_at, to_device)
 } | {"complex": complex_of}

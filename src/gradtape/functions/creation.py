@@ -15,6 +15,7 @@ from ..arrays.libraries import library_of, to_numpy
 from ..tensor import RAW, Tensor, concrete, tensor
 from . import static
 from .declare import as_dtype, contains_tensor, dtype_of, operand, result_type, shape_of
+from .devices import to_device
 
 
 def _made(data: Any, device: Any = None) -> Tensor:
@@ -45,7 +46,7 @@ def asarray(x: Any, /, dtype: Any = None, *, device: Any = None, copy: bool | No
         x = tensor(x)
     if isinstance(x, Tensor):
         if device is not None and device != x.device:
-            raise ValueError(f"gradtape.asarray: x lives on the device {x.device!r}, not {device!r}: move it first")
+            x = to_device(x, device)
         dtype = None if dtype is None else as_dtype(dtype, x)
         if dtype is None or x.dtype == dtype:
             if not copy:

@@ -15,7 +15,9 @@ from ..context import active
 from ..hotpath import compile_function
 from ..tensor import Tensor, concrete, ndarray, note_exit, tensor, to_array
 from . import indexing, manipulation
+from .devices import to_device
 from .elementwise import clip, conj, imag, positive, real
+from .namespaces import namespace_of
 
 #: method: (module, function, parameters as NumPy has them). The function is called with those that it knows.
 METHODS = {
@@ -194,13 +196,6 @@ def _fill(self: Tensor, value: Any) -> None:
     self[...] = value
 
 
-def _to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
-    """This Tensor, if the device is "cpu"; else ValueError."""
-    if device != "cpu":
-        raise ValueError(f"Tensor.to_device: NumPy arrays live on the device 'cpu', not {device!r}")
-    return self
-
-
 def _dlpack(
     self: Tensor, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
 ) -> Any:
@@ -225,10 +220,13 @@ def _dlpack_device(self: Tensor) -> Any:
 
 
 def _namespace(self: Tensor, api_version: str | None = None) -> Any:
-    """The gradtape module, which follows the array API standard. Raises ValueError for an unknown version of it."""
+    """gradtape as a namespace of the array API standard; one that makes arrays of another library, for its arrays.
+
+    Raises ValueError for an unknown version of the standard.
+    """
     if api_version is not None and api_version not in VERSIONS:
         raise ValueError(f"gradtape follows the array API standard of {VERSIONS}, not {api_version!r}")
-    return import_module("gradtape")
+    return namespace_of(self)
 
 
 def _iter(self: Tensor) -> Iterator[Any]:
@@ -252,7 +250,7 @@ def install() -> None:
         "astype": _astype, "clip": _clip, "compress": _compress, "conj": _conj, "conjugate": _conj, "copy": _copy,
         "diagonal": _diagonal, "dot": _dot, "fill": _fill, "flatten": _flatten, "nonzero": _nonzero, "ravel": _flatten,
         "reshape": _reshape, "searchsorted": _searchsorted, "sort": _sort, "swapaxes": _swapaxes, "trace": _trace,
-        "to_device": _to_device, "transpose": _transpose, "__array_namespace__": _namespace,
+        "to_device": to_device, "transpose": _transpose, "__array_namespace__": _namespace,
         "__dlpack__": _dlpack, "__dlpack_device__": _dlpack_device, "__contains__": _contains, "__iter__": _iter,
     }.items():  # fmt: skip
         setattr(Tensor, name, method)
