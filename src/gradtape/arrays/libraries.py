@@ -152,7 +152,10 @@ class Library(Namespace):
             return kernel
         scipy_name = getattr(kernel, "scipy_name", None)
         if scipy_name is not None:
-            return getattr(self.special, scipy_name)  # type: ignore[no-any-return]
+            from .standard_operands import arrays
+
+            function = getattr(self.special, scipy_name)
+            return lambda *data: function(*arrays(self, *data))
         for extension, names in EXTENSIONS.items():
             if name in names and self.has(extension):
                 return getattr(getattr(self, extension), name)  # type: ignore[no-any-return]

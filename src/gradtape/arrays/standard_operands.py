@@ -28,13 +28,10 @@ def truth(xp: Any, c: Any) -> Any:
     return c if kind_of(c.dtype) == "b" else c != 0
 
 
-def arrays(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Both as arrays: a Python number of the other's dtype and on its device."""
-    if is_number(a):
-        a = xp.full((), a, dtype=b.dtype, **xp.placed(b))
-    if is_number(b):
-        b = xp.full((), b, dtype=a.dtype, **xp.placed(a))
-    return a, b
+def arrays(xp: Any, *data: Any) -> list[Any]:
+    """All as arrays: Python numbers of the first array's dtype and on its device."""
+    like = next(x for x in data if not is_number(x))
+    return [xp.full((), x, dtype=like.dtype, **xp.placed(like)) if is_number(x) else x for x in data]
 
 
 def pair(xp: Any, a: Any, b: Any) -> tuple[Any, Any]:
