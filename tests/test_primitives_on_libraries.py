@@ -25,13 +25,10 @@ RARE = [
     "lambertw", "stdtr", "y0", "y1", "yv",
 ]  # fmt: skip
 #: What a library has not: the function that the error names begins like this.
-OURS = {"linalg.matrix_function": "made for NumPy's arrays"}
 LACKS = {
-    "array_api_strict": {"special.": "the standard has no special functions", **OURS},
-    "dask": OURS,
-    "jax": OURS | {f"special.{name}": "JAX has no such function" for name in RARE},
-    "torch": OURS
-    | {f"special.{name}": "PyTorch has no such function" for name in [*RARE, "beta", "betainc", "exp1", "expi"]},
+    "array_api_strict": {"special.": "the standard has no special functions"},
+    "jax": {f"special.{name}": "JAX has no such function" for name in RARE},
+    "torch": {f"special.{name}": "PyTorch has no such function" for name in [*RARE, "beta", "betainc", "exp1", "expi"]},
 }
 
 #: What a library computes otherwise, and why that is right.

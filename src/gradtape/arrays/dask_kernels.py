@@ -123,7 +123,7 @@ def by_rows(kernel: Callable[..., Any], signature: str, *data: Any, **parameters
 
 def signature_of(name: str, arguments: int) -> str | None:
     """The axes of a function of rows or matrices, if it is one."""
-    if name.startswith("det_derivative"):
+    if name.startswith(("det_derivative", "matrix_function")):
         return ",".join(["(n,n)"] * arguments) + "->(n,n)"
     return SIGNATURES.get(name)
 

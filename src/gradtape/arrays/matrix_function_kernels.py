@@ -85,5 +85,3 @@ def path_sum(table: Any, ys: list[Any]) -> Any:
         product = product * y.reshape(*y.shape[:-2], *[n if k in (i, i + 1) else 1 for k in range(m + 1)])
     return np.add.reduce(product, axis=tuple(range(-m, -1))) if m > 1 else product
 
-
-matrix_function.lacking = "linalg.matrix_function"  # type: ignore[attr-defined]

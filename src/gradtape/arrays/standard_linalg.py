@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from .dtypes import kind_of
 from .linalg_kernels import PADE, permutations_with_sign, plan
 from .linalg_kernels import size as size_of
+from .matrix_function_kernels import TERMS
 
 
 def number_of(xp: Any, x: Any) -> float:
@@ -272,6 +273,51 @@ def placed(xp: Any, x: Any, row: int, column: int, k: int) -> Any:
     return xp.reshape(y, (*batch, *[n if axis in (row, column) else 1 for axis in range(k)]))
 
 
+# -- functions of Hermitian matrices ---------------------------------------------------------------------------------
+def divided_difference(xp: Any, nodes: Any, coefficients: Any) -> Any:
+    """f[x0, ..., xm] for ascending nodes (..., m + 1): see matrix_function_kernels.divided_difference."""
+    m = nodes.shape[-1] - 1
+    if m == 0:
+        return coefficients(nodes[..., 0], 0)[0]
+    spread = nodes[..., m] - nodes[..., 0]
+    middle = 0.5 * (nodes[..., m] + nodes[..., 0])
+    a = coefficients(middle, m + TERMS)
+    h = [xp.ones_like(middle), *[xp.zeros_like(middle) for _ in range(TERMS)]]
+    for i in range(m + 1):
+        t = nodes[..., i] - middle
+        for k in range(1, TERMS + 1):
+            h[k] = h[k] + t * h[k - 1]
+    series, size = a[m] * h[0], xp.abs(a[m] * h[0])
+    for k in range(1, TERMS + 1):
+        series, size = series + a[m + k] * h[k], xp.maximum(size, xp.abs(a[m + k] * h[k]))
+    last = xp.abs(spread) ** (TERMS - 1) * xp.abs(a[m + TERMS - 1]) + xp.abs(spread) ** TERMS * xp.abs(a[m + TERMS])
+    close = (last <= 1e-15 * size) | (spread == 0)
+    upper, lower = [divided_difference(xp, part, coefficients) for part in (nodes[..., 1:], nodes[..., :m])]
+    return xp.where(close, series, (upper - lower) / xp.where(close, 1, spread))
+
+
+def matrix_function(xp: Any, a: Any, *xs: Any, coefficients: Any) -> Any:
+    """The derivative of f(a) in the directions xs (none: f(a) itself) at Hermitian matrices a."""
+    w, v = xp.linalg.eigh(a)
+    vh = conjugate(xp, xp.matrix_transpose(v))
+    m, n = len(xs), w.shape[-1]
+    if m == 0:
+        return xp.matmul(v * coefficients(w, 0)[0][..., None, :], vh)
+    axes = [xp.reshape(w, (*w.shape[:-1], *[n if j == i else 1 for j in range(m + 1)])) for i in range(m + 1)]
+    table = divided_difference(xp, xp.sort(xp.stack(xp.broadcast_arrays(*axes), axis=-1), axis=-1), coefficients)
+    if table.dtype != a.dtype:
+        table = xp.astype(table, a.dtype)
+    ys = [xp.matmul(xp.matmul(vh, x), v) for x in xs]
+    total: Any = None
+    for order in permutations(range(m)):
+        product = table
+        for i, k in enumerate(order):
+            product = product * placed(xp, ys[k], i, i + 1, m + 1)
+        part = xp.sum(product, axis=tuple(range(-m, -1))) if m > 1 else product
+        total = part if total is None else total + part
+    return xp.matmul(xp.matmul(v, total), vh)
+
+
 # -- the exponential -----------------------------------------------------------------------------------------------
 def expm(xp: Any, x: Any, blocks: int) -> Any:
     """The exponential of matrices by scaling, Pade's approximant and squaring; looks at the norm of x."""
@@ -354,4 +400,6 @@ KERNELS: dict[str, Any] = {
         einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr, qr_complete, slogdet,
         svd, svd_full,
     )
-} | {f"det_derivative_{order}": det_derivative for order in range(1, 9)}  # fmt: skip
+}  # fmt: skip
+for _order in range(9):
+    KERNELS |= {f"det_derivative_{_order + 1}": det_derivative, f"matrix_function_{_order}": matrix_function}

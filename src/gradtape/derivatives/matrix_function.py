@@ -9,8 +9,10 @@ import numpy as np
 
 from ..arrays.matrix_function_kernels import matrix_function as kernel
 from ..errors import LostGradientError
+from ..functions.creation import asarray
 from ..functions.elementwise import log, sqrt
 from ..functions.matrices import hermitian_part, matrices
+from ..functions.static import ones_like
 from ..primitive import Core, General, Rule, apply
 from ..tensor import Tensor, is_observed
 from .taylor import taylor
@@ -59,18 +61,16 @@ for _ in range(KNOWN):
 
 
 class TaylorCoefficients:
-    """f's Taylor coefficients at real points, as NumPy arrays: what the kernel knows of f."""
+    """f's Taylor coefficients at real points, as arrays of the points' library: what the kernel knows of f."""
 
     def __init__(self, f: Callable[[Any], Any]):
         self.f = f
 
     def __call__(self, points: Any, highest: int) -> list[Any]:
-        points = np.asarray(points)
+        x = asarray(points)
         if highest == 0:
-            y = self.f(points)
-            return [np.asarray(y.numpy() if isinstance(y, Tensor) else y)]
-        series = taylor(self.f, points, np.ones_like(points), highest)
-        return [c.numpy() for c in series.coefficients]
+            return [asarray(self.f(x)).data]
+        return [c.data for c in taylor(self.f, x, ones_like(x), highest).coefficients]
 
 
 def matrix_function(f: Callable[[Any], Any], x: Any) -> Any:
