@@ -19,7 +19,8 @@ def debug_nans(error: bool = False) -> Iterator[None]:
 
     A zero cotangent or tangent absorbs an infinite or undefined slope (0 * inf = 0), so that branches which are not
     taken do no harm; this shows where that happened, as an AbsorbedNaNWarning that names the function, how many
-    elements and the first of them, and the line that asked for the derivative. With `error`, a FloatingPointError is raised instead.
+    elements and the first of them, and the line that asked for the derivative. With `error`, a FloatingPointError is
+    raised instead.
     Holds for NumPy's arrays, in this thread or async task, and costs nothing outside.
 
     >>> import gradtape as gt, warnings
