@@ -1,0 +1,153 @@
+"""How accurate values and derivatives are: every elementwise and special function on a grid over its domain.
+
+    python -m tests.accuracy        prints the worst point of each, and marks what is beyond the bounds
+
+The reference is mpmath with 50 digits. An error is relative to the exact derivative at the floating point: in units of
+the last place (ulp, 2.2e-16) for elementary functions. Near a zero of a derivative no composition of rounded operations
+can keep that; there it is relative to what a rounding of the point changes: the next derivative times the point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import mpmath as mp
+import numpy as np
+
+import gradtape as gt
+
+EPS = 2.0**-52
+ORDERS = 4
+#: Bounds on the error of the value and of the first, second and third derivative: elementary in ulp, special relative.
+ELEMENTARY = (4.0, 8.0, 32.0, 32.0)
+SPECIAL = 1e-10
+
+
+class Function(NamedTuple):
+    """A function, its reference, and where it is looked at."""
+
+    ours: Callable[[Any], Any]
+    exact: Callable[[Any], Any]
+    points: list[float]
+    special: bool = False
+
+
+def signed(points: list[float]) -> list[float]:
+    """With both signs, and 0."""
+    return [-p for p in reversed(points)] + [0.0] + points
+
+
+WIDE = [1e-20, 1e-8, 1e-3, 0.1, 0.4, 0.7, 1.0, 1.3, 1.9, 2.6, 3.7, 5.2, 8.1, 12.6, 20.3, 37.0]
+FAR = [*WIDE, 85.0, 300.0, 700.0]
+LARGE = [*FAR, 1e5, 1e10, 1e20, 1e100]
+UNIT = [1e-20, 1e-8, 1e-3, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1 - 1e-8]
+REAL, HALF = signed(WIDE), FAR
+
+FUNCTIONS: dict[str, Function] = {
+    "sin": Function(gt.sin, mp.sin, REAL), "cos": Function(gt.cos, mp.cos, REAL), "tan": Function(gt.tan, mp.tan, REAL),
+    "exp": Function(gt.exp, mp.exp, signed(FAR)), "expm1": Function(gt.expm1, mp.expm1, signed(WIDE)),
+    "exp2": Function(gt.exp2, lambda x: mp.mpf(2) ** x, REAL), "log": Function(gt.log, mp.log, LARGE),
+    "log1p": Function(gt.log1p, mp.log1p, [-0.999, -0.9, -0.5, -1e-3, -1e-20, *LARGE]),
+    "log2": Function(gt.log2, lambda x: mp.log(x) / mp.log(2), LARGE), "log10": Function(gt.log10, mp.log10, LARGE),
+    "sqrt": Function(gt.sqrt, mp.sqrt, [p for p in LARGE if p > 1e-100]),
+    "cbrt": Function(gt.cbrt, mp.cbrt, [p for p in LARGE if p > 1e-100]),
+    "reciprocal": Function(gt.reciprocal, lambda x: 1 / x, [p for p in LARGE if 1e-50 < p < 1e50]),
+    "square": Function(gt.square, lambda x: x * x, REAL),
+    "x**2.5": Function(lambda x: x**2.5, lambda x: x ** mp.mpf(2.5), FAR[3:]),
+    "x**3": Function(lambda x: x**3, lambda x: x**3, REAL),
+    "2**x": Function(lambda x: 2.0**x, lambda x: mp.mpf(2) ** x, REAL),
+    "sinh": Function(gt.sinh, mp.sinh, signed(FAR)), "cosh": Function(gt.cosh, mp.cosh, signed(FAR)),
+    "tanh": Function(gt.tanh, mp.tanh, REAL), "asin": Function(gt.asin, mp.asin, signed(UNIT)),
+    "acos": Function(gt.acos, mp.acos, signed(UNIT)),
+    "atan": Function(gt.atan, mp.atan, signed([p for p in LARGE if p < 1e50])),
+    "asinh": Function(gt.asinh, mp.asinh, signed([p for p in LARGE if p < 1e50])),
+    "acosh": Function(gt.acosh, mp.acosh, [1 + 1e-8, 1.01, 1.5, 3.0, 50.0, 1e10, 1e40]),
+    "atanh": Function(gt.atanh, mp.atanh, signed(UNIT)),
+    "expit": Function(gt.special.expit, lambda x: 1 / (1 + mp.exp(-x)), signed(FAR)),
+    "softplus": Function(gt.nn.softplus, lambda x: mp.log1p(mp.exp(x)), signed(FAR)),
+    "log_expit": Function(gt.special.log_expit, lambda x: -mp.log1p(mp.exp(-x)), signed(FAR)),
+    "logit": Function(gt.special.logit, lambda x: mp.log(x / (1 - x)), UNIT),
+    "hypot(x, 2)": Function(lambda x: gt.hypot(x, 2.0), lambda x: mp.sqrt(x * x + 4), REAL),
+    "atan2(x, 2)": Function(lambda x: gt.atan2(x, 2.0), lambda x: mp.atan(x / 2), REAL),
+    "logaddexp(x, 1)": Function(lambda x: gt.logaddexp(x, 1.0), lambda x: mp.log(mp.exp(x) + mp.e), signed(FAR)),
+    "sinc": Function(gt.sinc, lambda x: mp.sincpi(x), REAL, True),
+    "erf": Function(gt.special.erf, mp.erf, signed([p for p in WIDE if p < 8]), True),
+    "erfc": Function(gt.special.erfc, mp.erfc, signed([p for p in WIDE if p < 21]), True),
+    "erfcx": Function(gt.special.erfcx, lambda x: mp.exp(x * x) * mp.erfc(x), [-5.0, -1.0, *LARGE[2:-3]], True),
+    "erfinv": Function(gt.special.erfinv, mp.erfinv, signed(UNIT[1:-1]), True),
+    "dawsn": Function(gt.special.dawsn, lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(-x * x) * mp.erfi(x), signed(WIDE), True),
+    "ndtr": Function(gt.special.ndtr, mp.ncdf, signed([p for p in WIDE if p < 21]), True),
+    "log_ndtr": Function(
+        gt.special.log_ndtr, lambda x: mp.log(mp.ncdf(x)), [-300.0, *signed([p for p in WIDE if p < 21])], True
+    ),
+    "gammaln": Function(gt.special.gammaln, mp.loggamma, LARGE[4:-1], True),
+    "digamma": Function(gt.special.digamma, mp.digamma, LARGE[4:-1], True),
+    "gamma": Function(gt.special.gamma, mp.gamma, [p for p in WIDE[4:] if p < 100], True),
+    "i0": Function(gt.special.i0, lambda x: mp.besseli(0, x), REAL, True),
+    "i1": Function(gt.special.i1, lambda x: mp.besseli(1, x), REAL, True),
+    "i0e": Function(gt.special.i0e, lambda x: mp.exp(-x) * mp.besseli(0, x), FAR, True),
+    "j0": Function(gt.special.j0, mp.j0, REAL, True), "j1": Function(gt.special.j1, mp.j1, REAL, True),
+    "y0": Function(gt.special.y0, lambda x: mp.bessely(0, x), WIDE[4:], True),
+    "k0": Function(gt.special.k0, lambda x: mp.besselk(0, x), WIDE[4:], True),
+    "expi": Function(gt.special.expi, mp.ei, WIDE[4:], True), "exp1": Function(gt.special.exp1, mp.e1, WIDE[4:], True),
+    "exprel": Function(gt.special.exprel, lambda x: mp.expm1(x) / x if x else mp.mpf(1), REAL, True),
+    "ellipk": Function(gt.special.ellipk, mp.ellipk, [-100.0, -5.0, -0.5, *UNIT[1:-1]], True),
+    "ellipe": Function(gt.special.ellipe, mp.ellipe, [-100.0, -5.0, -0.5, *UNIT[1:-1]], True),
+    "lambertw": Function(lambda x: gt.real(gt.special.lambertw(x)), lambda x: mp.lambertw(x).real, LARGE[1:-2], True),
+    "entr": Function(gt.special.entr, lambda x: -x * mp.log(x), [p for p in LARGE if 1e-50 < p < 1e50], True),
+}  # fmt: skip
+
+
+def derivatives(f: Function, point: float) -> list[float]:
+    """Value and derivatives by nested reverse mode."""
+    results, g = [], f.ours
+    for _ in range(ORDERS):
+        with np.errstate(all="ignore"):
+            results.append(float(g(np.float64(point))))
+        g = gt.grad(g)
+    return results
+
+
+def exact(f: Function, point: float) -> list[Any]:
+    """The same and one more, to 50 digits: by differences of a step so small, and of numbers so long, that it is so."""
+    exponent = 25 - (int(np.log10(abs(point))) if point else 0) if abs(point) < 1 else 25
+    with mp.workdps(100 + 5 * exponent):
+        x = mp.mpf(point)
+        h = (abs(x) if x else mp.mpf(1)) * mp.mpf(10) ** -25
+        return [mp.diff(f.exact, x, n, h=h) if n else f.exact(x) for n in range(ORDERS + 1)]
+
+
+def errors(f: Function, point: float) -> list[float]:
+    """Relative errors, by order; against the terms of Taylor's series near a zero of a derivative."""
+    want = exact(f, point)
+    result = []
+    for n, got in enumerate(derivatives(f, point)):
+        size = abs(want[n])
+        # a derivative near its zero is as good as its change over a rounding of the point allows
+        scale = max(size, abs(want[n + 1]) * abs(mp.mpf(point)))
+        if scale == 0 or scale < mp.mpf(10) ** -290:
+            result.append(0.0 if abs(got) < 1e-290 else float("inf"))
+        elif scale > mp.mpf(10) ** 300:
+            result.append(0.0)
+        else:
+            result.append(float(abs(mp.mpf(got) - want[n]) / scale) if np.isfinite(got) else float("inf"))
+    return result
+
+
+def worst(f: Function) -> list[tuple[float, float]]:
+    """For each order the largest error and the point where it is."""
+    found = [(0.0, f.points[0])] * ORDERS
+    for point in f.points:
+        for n, error in enumerate(errors(f, point)):
+            if not error <= found[n][0]:
+                found[n] = (error, point)
+    return found
+
+
+if __name__ == "__main__":
+    for name, f in FUNCTIONS.items():
+        unit = 1.0 if f.special else EPS
+        line = "  ".join(f"{e / unit:9.3g} @ {p:<9.3g}" for e, p in worst(f))
+        bad = any(not e / unit <= (SPECIAL if f.special else ELEMENTARY[n]) for n, (e, _) in enumerate(worst(f)))
+        print(f"{name:16s} {line} {'<<<' if bad else ''}", flush=True)
