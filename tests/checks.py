@@ -182,28 +182,39 @@ def check_series(case: Case, orders: int, tolerance: float) -> None:
         check_along(case, moving, tuple(v[i] for i in moving), value, orders, tolerance)
 
 
-def check_laplacian(case: Case, tolerance: float) -> None:
-    """The forward Laplacian in the plane of two directions against Taylor's second derivatives along them."""
+def check_sums_of_derivatives(case: Case, tolerance: float) -> None:
+    """Sums over two directions against Taylor's derivatives along each: the forward Laplacian, at a point and a batch,
+    and third derivatives, of which only the sum is carried."""
     directions = [case.directions(), case.directions()]
-    f = lambda t: case.function(
-        *case.full([x + t[0] * v + t[1] * w for x, v, w in zip(case.points, *directions, strict=True)])
-    )
+    f = lambda t: case.function(*case.full([curved(x, v, w, t) for x, v, w in zip(case.points, *directions)]))
     zeros = np.zeros(2, case.points[0].real.dtype)
-    want = [gt.taylor(f, zeros, e, 2).derivatives[2] for e in np.eye(2, dtype=zeros.dtype)]
-    outputs = [flatten(w)[0] for w in want]
-    for i, (a, b) in enumerate(zip(*outputs, strict=True)):
-        if plain(a).dtype.kind not in "fc":
+    axes = np.eye(2, dtype=zeros.dtype)
+    series = [[flatten(c)[0] for c in gt.taylor(f, zeros, e, 3).derivatives] for e in axes]
+    for i, y in enumerate(series[0][0]):
+        if plain(y).dtype.kind not in "fc":
             continue
-        total = plain(a) + plain(b)
-        for points in (zeros, np.stack([zeros, zeros])):
-            if points.ndim == 2 and not case.batched:
-                continue
-            got = plain(gt.laplacian(lambda t, i=i: flatten(f(t))[0][i])(points))
-            total_here = total if points.ndim == 1 else np.stack([total, total])
-            size = np.max(np.abs(total), initial=1.0, where=np.isfinite(total))
-            assert got.shape == total_here.shape
-            got = np.where(~np.isfinite(total_here) & ~np.isfinite(got), total_here, got)
-            np.testing.assert_allclose(got, total_here, rtol=tolerance, atol=tolerance * size)
+        output = lambda t, i=i: flatten(f(t))[0][i]
+        second, third = [plain(series[0][k][i]) + w * plain(series[1][k][i]) for k, w in ((2, 1.0), (3, -0.5))]
+        agree(gt.laplacian(output)(zeros), second, tolerance, "the Laplacian")
+        if case.batched:
+            both = gt.laplacian(output)(np.stack([zeros, zeros]))
+            agree(both, np.stack([second, second]), tolerance, "the Laplacian of a batch")
+        cubes = gt.directional(output, np.stack([axes] * 3, axis=1), [1.0, -0.5])
+        agree(cubes(zeros), third, 10 * tolerance, "third derivatives")
+
+
+def curved(x: Any, v: Any, w: Any, t: Any) -> Any:
+    """A point of a curved surface through x with these tangents."""
+    return x + t[0] * v + t[1] * w + (t[0] ** 2 * t[1] - t[1] ** 2 + t[0] ** 3) * (v - 0.5 * w)
+
+
+def agree(got: Any, want: np.ndarray, tolerance: float, what: str) -> None:
+    """Raise AssertionError unless both are the same, where the numbers are finite."""
+    got = plain(got)
+    size = np.max(np.abs(want), initial=1.0, where=np.isfinite(want))
+    assert got.shape == want.shape, what
+    got = np.where(~np.isfinite(want) & ~np.isfinite(got), want, got)
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * size, err_msg=what)
 
 
 def check_along(

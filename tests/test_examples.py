@@ -21,8 +21,11 @@ Mixed derivative (d^2f/dxdy): 11.0
 Mixed derivative (d^2f/dydx): 11.0
 """
 
-WRITES = {"demo": ["--epochs", "2"], "robust_digits": []}           # these draw a picture, into --out
+# These draw a picture, into --out.
+WRITES = {"demo": ["--epochs", "2"], "robust_digits": [], "physics_informed": ["--iterations", "15"]}
+PICTURES = {"demo": "robust_digits"}
 NEEDS = {"demo": ["sklearn", "matplotlib", "tqdm"], "robust_digits": ["sklearn", "matplotlib", "tqdm"]}
+NEEDS["physics_informed"] = ["scipy", "matplotlib"]
 
 
 def run(script: pathlib.Path, *arguments: str) -> str:
@@ -42,7 +45,7 @@ def test_example_runs(name, tmp_path):
     arguments = ["--out", str(tmp_path), *WRITES[name]] if name in WRITES else []
     assert run(EXAMPLES / f"{name}.py", *arguments).strip()
     if name in WRITES:
-        assert (tmp_path / "robust_digits.png").stat().st_size > 20_000
+        assert (tmp_path / f"{PICTURES.get(name, name)}.png").stat().st_size > 20_000
 
 
 def test_article_prints_its_eight_lines():

@@ -137,6 +137,99 @@ def test_operators_within_each_other() -> None:
     assert np.abs(gt.divergence(gt.curl(field))(POINTS).numpy()).max() < 1e-12
 
 
+# -- mixed derivatives -----------------------------------------------------------------------------------------------
+def nested(f: Callable[[Any], Any], directions: Any) -> Callable[[Any], Any]:
+    """The mixed derivative by nested forward mode."""
+    return f if not len(directions) else lambda x: gt.jvp(nested(f, directions[1:]), (x,), (directions[0],))[1]
+
+
+MIXED = [[0], [0, 0], [0, 1], [0, 0, 1], [2, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 1, 2], [0, 0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("axes", MIXED, ids=str)
+@pytest.mark.parametrize("name", ["polynomial", "quotient", "linear algebra", "indexing", "norms"])
+def test_mixed_partials(name: str, axes: list[int]) -> None:
+    f, directions = FUNCTIONS[name], EYE[axes]
+    want = [float(nested(f, directions)(gt.asarray(x))) for x in POINTS[:2]]
+    got = gt.directional(f, directions)
+    np.testing.assert_allclose(got(POINTS[:2]).numpy(), want, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(float(got(POINTS[0])), want[0], rtol=1e-9, atol=1e-9)
+
+
+def test_mixed_derivatives_along_any_vectors_and_weighted_sums() -> None:
+    f = FUNCTIONS["polynomial"]
+    v = RANDOM.normal(size=(3, 3))
+    want = [float(nested(f, v)(gt.asarray(x))) for x in POINTS]
+    np.testing.assert_allclose(gt.directional(f, v)(POINTS).numpy(), want, rtol=1e-10)
+    groups, weights = RANDOM.normal(size=(4, 3, 3)), np.array([1.0, -2.0, 0.5, 3.0])
+    want = [sum(w * float(nested(f, g)(gt.asarray(x))) for w, g in zip(weights, groups, strict=True)) for x in POINTS]
+    np.testing.assert_allclose(gt.directional(f, groups, weights)(POINTS).numpy(), want, rtol=1e-9)
+    pairs = np.stack([EYE, EYE], axis=1)
+    wave = gt.directional(network, pairs, [1.0, 1.0, -1.0])
+    h = [gt.hessian(network)(x).numpy() for x in POINTS]
+    np.testing.assert_allclose(wave(POINTS).numpy(), [a[0, 0] + a[1, 1] - a[2, 2] for a in h], rtol=1e-11)
+    nothing = gt.directional(network, np.stack([pairs[0], pairs[0]]), [1.0, -1.0])
+    assert nothing(POINTS).tolist() == [0.0] * 5
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 4])
+def test_bilaplacian_in_several_dimensions(d: int) -> None:
+    """By series of fourth order in few dimensions, by two Laplacians in more."""
+    k = np.arange(1.0, d + 1)
+    f = lambda x: gt.sin(x @ k) + gt.sum(x**2) ** 2
+    x = RANDOM.normal(size=(4, d))
+    want = np.sum(k**2) ** 2 * np.sin(x @ k) + 8 * d * (d + 2)
+    np.testing.assert_allclose(gt.bilaplacian(f)(x).numpy(), want, rtol=1e-11)
+
+
+def test_mixed_derivatives_learn() -> None:
+    w = gt.Variable(W1[:2])
+    x = POINTS[:2, :2]
+    operator = gt.directional(lambda p: network(p, (w, W2, W3)), np.eye(2)[[0, 0, 1]])
+    with gt.GradientTape() as tape:
+        loss = gt.sum(operator(x) ** 2)
+    plain = lambda a: float(gt.sum(gt.directional(lambda p: network(p, (a, W2, W3)), np.eye(2)[[0, 0, 1]])(x) ** 2))
+    want = numeric(plain, W1[:2])
+    np.testing.assert_allclose(tape.gradient(loss, w).numpy(), want, rtol=1e-6, atol=1e-6 * np.abs(want).max())
+
+
+# -- estimates -------------------------------------------------------------------------------------------------------
+MANY = np.random.default_rng(3).normal(size=(2, 40))
+
+
+def test_estimates_are_right_within_their_errors() -> None:
+    weights = np.random.default_rng(4).normal(size=(40, 40)) / 6
+    f = lambda x: gt.sum(gt.tanh(weights @ x) ** 2) + gt.sum(x**4)
+    exact = gt.laplacian(f)(MANY).numpy()
+    for method in ("rademacher", "gaussian", "coordinates"):
+        e = gt.laplacian_estimate(f, 30, np.random.default_rng(5), method)(MANY)
+        assert e.value.shape == e.standard_error.shape == (2,)
+        z = (e.value.numpy() - exact) / e.standard_error.numpy()
+        assert np.all(np.abs(z) < 4), (method, z)
+        assert np.all(e.standard_error.numpy() < 0.5 * np.abs(exact)), method
+    whole = gt.laplacian_estimate(f, 40, np.random.default_rng(6), "coordinates")(MANY[0])
+    np.testing.assert_allclose(float(whole.value), exact[0], rtol=1e-12)
+    assert float(whole.standard_error) < 1e-12 * abs(exact[0])
+    g = lambda x: gt.sum(x**2) ** 2
+    e = gt.bilaplacian_estimate(g, 200, np.random.default_rng(7))(MANY[0, :5])
+    assert abs(float(e.value) - 8 * 5 * 7) < 4 * float(e.standard_error)
+    cubes = np.stack([np.eye(40)] * 3, axis=1)
+    e = gt.directional_estimate(f, cubes, np.ones(40), 200, np.random.default_rng(8))(MANY[0])
+    want = float(gt.directional(f, cubes, np.ones(40))(MANY[0]))
+    assert abs(float(e.value) - want) < 4 * float(e.standard_error)
+
+
+def test_estimates_draw_from_the_generator_that_is_passed_and_learn() -> None:
+    f = lambda x, a: gt.sum(gt.sin(a * x[1:]) * x[:-1])
+    estimate = lambda a: gt.laplacian_estimate(f, 8, np.random.default_rng(1))(MANY[0], a).value
+    assert float(estimate(1.0)) == float(estimate(1.0))
+    slope = gt.grad(estimate)(1.0)
+    np.testing.assert_allclose(float(slope), (float(estimate(1.001)) - float(estimate(0.999))) / 0.002, rtol=1e-4)
+    rng = np.random.default_rng(1)
+    again = gt.laplacian_estimate(f, 8, rng)
+    assert float(again(MANY[0], 1.0).value) != float(again(MANY[0], 1.0).value)
+
+
 def test_divergence_and_curl_of_known_fields() -> None:
     field = lambda x: gt.stack([x[1] * x[2] ** 2, gt.sin(x[0]) * x[2], x[0] ** 2 * x[1]])
     a, b, c = POINTS.T
@@ -175,6 +268,28 @@ def test_bad_input_is_refused(operator: Any) -> None:
         operator(lambda x: x)(np.ones((2, 2, 2)))
     with pytest.raises(TypeError, match="f must be a function"):
         operator(3.0)
+
+
+def test_directions_and_samples_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"directional: directions has shape \(3,\); it must be \(k, d\)"):
+        gt.directional(network, np.ones(3))
+    with pytest.raises(ValueError, match="where weights has m elements"):
+        gt.directional(network, np.ones((2, 2, 3)), [1.0])
+    with pytest.raises(ValueError, match="directions are of 2 dimensions, x is of 3"):
+        gt.directional(network, np.ones((1, 2)))(POINTS)
+    with pytest.raises(TypeError, match="directions are complex"):
+        gt.directional(network, np.ones((1, 3)) * 1j)
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="samples must be an int above 1, not 1"):
+        gt.laplacian_estimate(network, 1, rng)
+    with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator, not a int"):
+        gt.bilaplacian_estimate(network, 2, 0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="method must be 'rademacher', 'gaussian' or 'coordinates', not 'normal'"):
+        gt.laplacian_estimate(network, 2, rng, "normal")
+    with pytest.raises(ValueError, match="samples=4, but x has 3 coordinates: use laplacian"):
+        gt.laplacian_estimate(network, 4, rng, "coordinates")(POINTS)
+    with pytest.raises(ValueError, match="directional_estimate: directions are of 2 dimensions, x is of 3"):
+        gt.directional_estimate(network, np.ones((1, 1, 2)), [1.0], 3, rng)(POINTS)
 
 
 def test_fields_of_other_shapes_are_refused() -> None:

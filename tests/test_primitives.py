@@ -13,7 +13,7 @@ from gradtape.nest import flatten
 from gradtape.primitive import REGISTRY, Zero
 
 from . import samples
-from .checks import Case, check_batch, check_laplacian, check_orders, check_series, check_shapes_and_dtypes
+from .checks import Case, check_batch, check_orders, check_series, check_shapes_and_dtypes, check_sums_of_derivatives
 from .samples import SAMPLES, Sample
 
 for module in pkgutil.iter_modules(samples.__path__):
@@ -115,12 +115,12 @@ def test_series(s: Sample) -> None:
 
 
 @flowing
-def test_laplacian(s: Sample) -> None:
-    """The forward Laplacian against Taylor's second derivatives, at a point and at a batch."""
+def test_sums_of_derivatives(s: Sample) -> None:
+    """The forward Laplacian and collapsed Taylor series against uncollapsed ones."""
     case = Case(s.function, s.arguments, differentiated(s))
     case.batched = s.batched
     with np.errstate(all="ignore"):
-        check_laplacian(case, 1e-9 * s.tolerance)
+        check_sums_of_derivatives(case, 1e-9 * s.tolerance)
 
 
 @constant

@@ -23,11 +23,13 @@ from .debug import debug_nans
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
+from .derivatives.directional import bilaplacian, directional
 from .derivatives.forward import jvp, linearize
 from .derivatives.nth import derivative
-from .derivatives.operators import bilaplacian, curl, divergence, laplacian
+from .derivatives.operators import curl, divergence, laplacian
 from .derivatives.reverse import grad, value_and_grad, vjp
 from .derivatives.sparse.prepare import load_prepared, prepare_hessian, prepare_jacobian
+from .derivatives.stochastic import Estimate, bilaplacian_estimate, directional_estimate, laplacian_estimate
 from .derivatives.taylor import TaylorSeries, taylor
 from .derivatives.vectorize import vmap
 from .errors import (

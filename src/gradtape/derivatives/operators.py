@@ -1,4 +1,4 @@
-"""Differential operators at a point or at a batch of points: laplacian, bilaplacian, divergence, curl."""
+"""Differential operators of first and second order, at a point or a batch of points: laplacian, divergence, curl."""
 
 from __future__ import annotations
 
@@ -75,22 +75,6 @@ def second_order(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, fun
     return reshape(result, result.shape[1:]) if single else result
 
 
-def bilaplacian(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The function that gives the Laplacian of f's Laplacian; arguments, shapes and errors as for laplacian.
-
-    >>> import gradtape as gt
-    >>> float(gt.bilaplacian(lambda x: x[0] ** 4 + x[0] ** 2 * x[1] ** 2)([1.0, 2.0]))
-    32.0
-    """
-    check_callable(f, "bilaplacian")
-
-    def bilaplacian_function(x: Any, *arguments: Any, **kwargs: Any) -> Any:
-        points(x, "bilaplacian")
-        return laplacian(laplacian(f))(x, *arguments, **kwargs)
-
-    return named(bilaplacian_function, f, "bilaplacian")
-
-
 def matrix_of_derivatives(f: Callable[..., Any], x: Any, function: str, arguments: Any, kwargs: Any) -> Tensor:
     """The Jacobian (..., d, d) of a vector field at a point or a batch."""
     x = points(x, function)
@@ -152,4 +136,4 @@ def curl(f: Callable[..., Any]) -> Callable[..., Any]:
     return named(curl_function, f, "curl")
 
 
-__all__ = ["bilaplacian", "curl", "divergence", "laplacian"]
+__all__ = ["curl", "divergence", "laplacian"]

@@ -13,6 +13,7 @@ from ..nest import flatten, map_leaves
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.dual import fit_tangent
 from ..virtual.series import Series, as_tensors, lowered
+from ..virtual.terms import Collapse
 from .arguments import again, as_output, asarray, check_callable, differentiable, zeros_like
 
 
@@ -96,14 +97,21 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorS
 
 
 def expanded(
-    f: Callable[..., Any], points: list[Tensor], directions: list[Any], structure: Any, order: int
+    f: Callable[..., Any],
+    points: list[Tensor],
+    directions: list[Any],
+    structure: Any,
+    order: int,
+    collapse: Collapse | None = None,
 ) -> tuple[list[list[Any]], Any]:
-    """For each output of f its coefficients, and the structure of the outputs."""
+    """For each output of f its coefficients, and the structure of the outputs; `collapse`: of the highest ones."""
     with new_level() as level:
-        inputs = [
-            tensor(Series([x, v, *[None] * (order - 1)], None, order, level))
-            for x, v in zip(map(lowered, map(again, points)), map(lowered, directions), strict=True)
-        ]
+        inputs = []
+        for x, v in zip(points, directions, strict=True):
+            v = collapse.total(v) if collapse is not None and order == 1 else v
+            s = Series([lowered(again(x)), lowered(v), *[None] * (order - 1)], None, order, level)
+            s.collapse = collapse
+            inputs.append(tensor(s))
         out = f(structure.unflatten(inputs))
     outputs, out_structure = flatten(out)
     found = []

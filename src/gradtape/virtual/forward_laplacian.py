@@ -257,6 +257,8 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     if len(values) > 1:
         values = aligned(values, flags, (0,) * len(values))
     y, slope, half = unit_series(primitive, values, index, parameters)
+    if slope is None:  # nothing flows through this argument
+        return y, None, None, 0
     rank = len(y.shape) - 1
     times = scale if primitive.singular else multiply
     route = primitive.slopes[index]

@@ -17,13 +17,14 @@ import numpy as np
 
 from ..arrays.series_kernels import UNIT, Orders
 from ..context import active, new_level
+from ..functions.elementwise import multiply
 from ..functions.static import full
 from ..primitive import PRODUCT, Bilinear, Elementwise, Linear, Primitive, Zero, apply, scale_either
 from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction, Solves
-from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, tensor
+from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, tensor, underlying
 from . import rows, terms
 from .batched import over_examples
-from .dual import push_forward
+from .dual import plus, push_forward
 
 ndarray = np.ndarray
 Step = Callable[[int], Any]
@@ -32,7 +33,7 @@ Step = Callable[[int], Any]
 class Scope(list["Series"]):
     """The series that serve to compute one application: they are computed as far as asked, and forgotten with it.
 
-    `quick`: terms of plain arrays are computed in rows (see rows.py).
+    `quick`: products are taken without a look for 0 times infinity, and terms of plain arrays in rows (see rows.py).
     """
 
     __slots__ = ("quick",)
@@ -46,10 +47,12 @@ class Series(Virtual):
 
     `step(k)` computes the kth term, when it is asked for. `known`: what has been applied to this series within the
     scope. A series with a scope is a means to an end; one without has all its terms. Of plain arrays the former has
-    `rows` and the latter their `tail`, from the first to the `last` that is not None (see rows.py).
+    `rows` and the latter their `tail`, from the first to the `last` that is not None (see rows.py). `collapse`: how the
+    highest term is summed over directions (see terms.py).
     """
 
-    __slots__ = ("terms", "step", "known", "scope", "order", "level", "shape", "dtype", "rows", "tail", "last")
+    __slots__ = ("terms", "step", "known", "scope", "order", "level", "shape", "dtype", "rows", "tail", "last",
+                 "collapse")  # fmt: skip
     differentiates = True
 
     def __init__(self, known: list[Any], step: Step | None, order: int, level: int, scope: Scope | None = None):
@@ -58,6 +61,7 @@ class Series(Virtual):
         self.rows: Any = None
         self.tail: Any = None
         self.last = 0
+        self.collapse: terms.Collapse | None = None
         self.shape, self.dtype = known[0].shape, known[0].dtype
         if scope is not None:
             scope.append(self)
@@ -92,6 +96,10 @@ class Series(Virtual):
         if scope.quick and self.keep_tail():
             s.rows, s.last = rows.with_first(self.terms[0], self.tail), self.last
         return s
+
+    def without_highest(self) -> Series:
+        """The same series without its highest term."""
+        return Series([*self.terms[: self.order], None], None, self.order, self.level)
 
     def keep_tail(self) -> bool:
         """Have the terms of a finished series in rows, if they can be."""
@@ -130,7 +138,7 @@ class Series(Virtual):
         elif raw and all([s is None or s.keep_tail() for s in series]):
             ys = quickly(app)
         else:
-            ys = applied(app, quick=False)
+            ys = collapsing(visibly, app)
         return ys[0] if primitive.outputs == 1 else tuple(ys)
 
 
@@ -174,6 +182,36 @@ def applied(app: Application, quick: bool, y0: Any = None) -> list[Series]:
     return completed(nodes(app._replace(series=inputs), scope, y0), scope)
 
 
+def visibly(app: Application) -> list[Series]:
+    """The same, with a look for 0 times infinity only where there turns out to be a NaN."""
+    quick = all([s is None or underlying(s.terms[0]) is not None for s in app.series])
+    ys = applied(app, quick)
+    return ys if not quick or all([is_sound(y) for y in ys]) else applied(app, quick=False)
+
+
+def collapsing(compute: Callable[[Application], list[Series]], app: Application) -> list[Series]:
+    """The application; where highest terms are collapsed, these apart from the lower ones."""
+    primitive, _, order, series, zeroth, parameters = app
+    collapse = next(s.collapse for s in series if s is not None)
+    if collapse is None:
+        return compute(app)
+    ys = compute(app._replace(series=[None if s is None else s.without_highest() for s in series]))
+    values = [y.terms[0] for y in ys]
+    with np.errstate(all="ignore"):
+        tops = [None if s is None else s[order] for s in series]
+        y0 = values[0] if primitive.outputs == 1 else tuple(values)
+        pushed = push_forward(primitive, y0, zeroth, tops, parameters)
+    add_highest(ys, pushed if primitive.outputs != 1 and pushed is not None else [pushed] * len(ys), collapse)
+    return ys
+
+
+def add_highest(ys: Sequence[Series], pushed: Sequence[Any], collapse: terms.Collapse) -> None:
+    """Give the series their collapsed highest terms: the sum of what is there, and what was pushed forward."""
+    for y, top in zip(ys, pushed, strict=True):
+        y.terms[y.order] = plus(collapse.total(y.terms[y.order]), top)
+        y.collapse = collapse
+
+
 def completed(ys: Sequence[Series], scope: Scope) -> list[Series]:
     """The series with all their terms; what served to compute them is let go of."""
     with np.errstate(all="ignore"):
@@ -189,6 +227,16 @@ def finished(y: Series) -> Series:
     if y.rows is None:
         return Series(y.terms, None, y.order, y.level)
     return from_tail(y.terms[0], y.rows[1 : y.last + 1], y.order, y.level)
+
+
+def is_sound(y: Series) -> bool:
+    """Whether no term but the 0th has a NaN in it, as far as that can be seen."""
+    for term in y.terms[1:]:
+        if term is not None:
+            data = underlying(term)
+            if data is None or rows.has_nan(np.asarray(data)):
+                return False
+    return True
 
 
 def from_tail(y0: Any, tail: Any, order: int, level: int) -> Series:
@@ -393,12 +441,12 @@ def nodes(app: Application, scope: Scope, y0: Any = None) -> list[Series]:
     for y in ys:
         if quick and rows.fit_for_rows(y.terms[0]):
             y.rows = rows.new_rows(y.terms[0], order)
-    for y, step in zip(ys, steps(app, y0, ys), strict=True):
+    for y, step in zip(ys, steps(app, y0, ys, scope.quick), strict=True):
         y.step = step if y.rows is not None else terms.fitted(step, y.terms[0])
     return ys
 
 
-def steps(app: Application, y0: Any, ys: list[Series]) -> Iterator[Step]:
+def steps(app: Application, y0: Any, ys: list[Series], plain: bool) -> Iterator[Step]:
     """How the terms of each result follow from those of the arguments."""
     primitive, level, _, series, zeroth, parameters = app
     rule, y = primitive.series, ys[0]
@@ -407,10 +455,17 @@ def steps(app: Application, y0: Any, ys: list[Series]) -> Iterator[Step]:
         rule = rule(env=primitive.environment(y0, zeroth, parameters))
     if rule is PRODUCT:
         (a, b), (a0, b0) = series, zeroth
-        yield rows.product(a, b, a0, b0, y) if quick else terms.product(scale_either, a, b, a0, b0)
+        times = multiply if plain else scale_either
+        if quick:
+            yield rows.product(a, b, a0, b0, y)
+        elif a is not None and b is not None and a.terms is b.terms:
+            yield terms.square(times, a)
+        else:
+            yield terms.product(times, a, b, a0, b0)
     elif isinstance(rule, Solves):
         short = rows.solution(rule, y, series, zeroth) if quick else None
-        yield short or terms.solution(rule, primitive, y, series, zeroth, parameters)
+        times, quotient = terms.solution_rules(rule, primitive, plain, parameters)
+        yield short or terms.solution(rule, times, quotient, y, series, zeroth)
     elif isinstance(rule, Equal):
         other = cache(lambda: rule(env=app.environment(None)))
         yield lambda k: term_of(other(), level, k)
@@ -422,7 +477,8 @@ def steps(app: Application, y0: Any, ys: list[Series]) -> Iterator[Step]:
         yield terms.product(lambda a, b: apply(primitive, a, b, **parameters), *series, *zeroth)
     elif terms.is_sum(primitive, series):
         assert isinstance(primitive, Elementwise)
-        yield rows.weighted_sum(primitive.slopes, series, y) if quick else terms.weighted_sum(primitive.slopes, series)
+        slopes = primitive.slopes
+        yield rows.weighted_sum(slopes, series, y) if quick else terms.weighted_sum(slopes, series)
     else:
         rates = cache(lambda: differential(rule, app, ys))
         for i, part in enumerate(ys):
@@ -488,7 +544,9 @@ def integrated(
     found = [a._data if type(a) is VirtualTensor and a._data.level == level else None for a in arguments]
     outer = next((s.scope for s in found if s is not None and s.scope is not None), None)
     scope = Scope(False) if outer is None else outer
-    series = [None if s is None else s.within(scope) for s in found]
+    collapse = next(s.collapse for s in found if s is not None)
+    lower = [s if s is None or collapse is None else s.without_highest() for s in found]
+    series = [None if s is None else s.within(scope) for s in lower]
     order = next(s.order for s in series if s is not None)
     dys = cache(
         lambda: rates(
@@ -503,4 +561,12 @@ def integrated(
         rate: Step = lambda k, i=i: term_of(dys()[i], level, k)  # type: ignore[misc]
         y.step = terms.fitted(terms.integral(rate), value)
         ys.append(y)
-    return ys if outer is not None else completed(ys, scope)
+    if outer is not None:
+        return ys
+    done = completed(ys, scope)
+    if collapse is not None:
+        zeroth = [a if s is None else as_tensors(s.terms[0]) for s, a in zip(found, arguments, strict=True)]
+        tops = [None if s is None or s[order] is None else as_tensors(s[order]) for s in found]
+        moved = rates(zeroth, tops) if any([top is not None for top in tops]) else [None] * len(done)
+        add_highest(done, [None if m is None else lowered(m) for m in moved], collapse)
+    return done

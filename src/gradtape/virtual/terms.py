@@ -7,18 +7,43 @@ its value in `zeroth`. Where all values are plain NumPy arrays, rows.py has the 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..functions.declare import dtype_of, shape_of
+from ..functions.elementwise import multiply
 from ..functions.manipulation import concat
-from ..functions.static import full
+from ..functions.reductions import sum
+from ..functions.static import full, static
 from ..primitive import Elementwise, Linear, Primitive, Rule, apply
 from ..taylor_rules import MatrixFunction, Solves
+from ..tensor import VirtualTensor
 from .dual import fit_tangent, plus
 
 Step = Callable[[int], Any]
+
+
+class Collapse(NamedTuple):
+    """How the highest terms are collapsed: to their weighted sum over the directions, a batch at `level`.
+
+    Nothing but that sum is wanted of them, and they are linear in each other: the highest term of a value is the
+    pushforward of those of the arguments, which are sums already, and the sum of what the lower ones contribute
+    ("Collapsing Taylor Mode Automatic Differentiation", 2025).
+    """
+
+    level: int
+    weights: Any
+
+    def total(self, x: Any) -> Any:
+        """The sum over the directions of a value that may differ between them."""
+        if x is None:
+            return None
+        if type(x) is VirtualTensor and x._data.level == self.level:
+            values = x._data.values
+            w = self.weights.reshape(-1, *(1,) * (len(values.shape) - 1))
+            return sum(values * static(w, values, dtype=values.dtype), axis=0)
+        return x * float(np.sum(self.weights))
 
 
 def fitted(step: Step, like: Any) -> Step:
@@ -82,48 +107,67 @@ def weighted_sum(slopes: Sequence[Any], series: Sequence[Any]) -> Step:
 
 
 def product(times: Callable[[Any, Any], Any], a: Any, b: Any, a0: Any, b0: Any) -> Step:
-    """Cauchy's product: the sum of a_j b_(k-j)."""
-
+    """Cauchy's product: the sum of a_j b_(k-j); `times` need not commute."""
+    if a is None or b is None:
+        return lambda k: None if (term := (a or b)[k]) is None else times(term, b0) if b is None else times(a0, term)
     def step(k: int) -> Any:
-        if b is None:
-            return None if a[k] is None else times(a[k], b0)
-        if a is None:
-            return None if b[k] is None else times(a0, b[k])
         total = None
         for j in range(k + 1):
             left = a[j]
-            if left is not None:
-                right = b[k - j]
-                if right is not None:
-                    total = plus(total, times(left, right))
+            right = None if left is None else b[k - j]
+            if right is not None:
+                total = plus(total, times(left, right))
         return total
 
     return step
 
 
-def quotient_of(rule: Solves, primitive: Primitive) -> Callable[..., Any]:
-    """The function (b, a) -> y of an equation a y = b."""
+def square(times: Callable[[Any, Any], Any], a: Any) -> Step:
+    """The product of a series with itself, of which half is computed."""
+
+    def step(k: int) -> Any:
+        total = None
+        for j in range((k + 1) // 2):
+            if a[j] is not None and a[k - j] is not None:
+                total = plus(total, times(a[j], a[k - j]))
+        total = None if total is None else total + total
+        middle = a[k // 2] if k % 2 == 0 else None
+        return total if middle is None else plus(total, times(middle, middle))
+
+    return step
+
+
+def solution_rules(rule: Solves, primitive: Primitive, plain: bool, parameters: dict[str, Any]) -> tuple[Any, Any]:
+    """The product and the quotient of an equation a y = b; `plain`: where no zero has to absorb."""
+    if plain and rule.plain is not None:
+        return multiply, rule.plain
     if rule.quotient is not None:
-        return rule.quotient
-    if rule.a < rule.b:
-        return lambda b, a, **parameters: apply(primitive, a, b, **parameters)
-    return lambda b, a, **parameters: apply(primitive, b, a, **parameters)
+        quotient = rule.quotient
+    elif rule.a < rule.b:
+        quotient = lambda b, a: apply(primitive, a, b, **parameters)
+    else:
+        quotient = lambda b, a: apply(primitive, b, a, **parameters)
+    return (lambda a, y: rule.product(a, y, **parameters)), quotient
 
 
 def solution(
-    rule: Solves, primitive: Primitive, y: Any, series: Sequence[Any], zeroth: Sequence[Any], parameters: Any
+    rule: Solves,
+    times: Callable[[Any, Any], Any],
+    quotient: Callable[[Any, Any], Any],
+    y: Any,
+    series: Sequence[Any],
+    zeroth: Sequence[Any],
 ) -> Step:
     """The y with a y = b: y_k solves the equation with b_k less the sum of a_j y_(k-j), j = 1..k."""
     a, b, a0 = series[rule.a], series[rule.b], zeroth[rule.a]
-    quotient = quotient_of(rule, primitive)
 
     def step(k: int) -> Any:
         rest = None if b is None else b[k]
         for j in range(1, k + 1) if a is not None else ():
             if a[j] is not None and y[k - j] is not None:
-                part = rule.product(a[j], y[k - j], **parameters)
+                part = times(a[j], y[k - j])
                 rest = -part if rest is None else rest - part
-        return None if rest is None else quotient(rest, a0, **parameters)
+        return None if rest is None else quotient(rest, a0)
 
     return step
 
