@@ -83,6 +83,7 @@ def measure(chosen: argparse.Namespace) -> dict:
 def measure_one(workload, workers, repetitions: int, results: dict) -> None:
     """Prepare the workload in every system, compare the answers, time those that agree."""
     answers = {}
+    workers = [worker for worker in workers if worker.system in workload.systems]
     for worker in workers:
         try:
             answers[worker.system] = worker.ask("prepare", workload.name)

@@ -16,10 +16,10 @@ def seconds_text(seconds: float | None) -> str:
     return f"{seconds / scale:.3g} {unit}"
 
 
-def cell(seconds: dict, system: str) -> str:
+def cell(seconds: dict, system: str, systems=SYSTEMS) -> str:
     """A system's time, and in brackets gradtape's as a multiple of it."""
     if system not in seconds:
-        return "failed"
+        return "failed" if system in systems else "-"
     text = seconds_text(seconds[system])
     if system == "gradtape" or "gradtape" not in seconds:
         return text
@@ -52,7 +52,8 @@ def measured(results: dict) -> list[list[str]]:
         if workload.name in results["seconds"]:
             seconds = results["seconds"][workload.name]
             mark = "~ " if results["others"][workload.name] >= DISTURBED else ""
-            rows.append([mark + workload.title] + [cell(seconds, s) for s in present] + ["absent" for _ in absent])
+            cells = [cell(seconds, s, workload.systems) for s in present]
+            rows.append([mark + workload.title, *cells] + ["absent" for _ in absent])
     if results.get("imports"):
         row = [seconds_text(results["imports"].get(s)) for s in present] + ["absent" for _ in absent]
         rows.append(["import (least)", *row])

@@ -7,6 +7,7 @@ work to be timed and returns the result, a list of arrays in the order stated he
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,6 +32,7 @@ class Workload:
     result: str                                             # what the list of arrays holds
     rtol: float = 1e-9                                      # within which all systems must agree, of the largest entry
     targets: dict[str, float] = field(default_factory=dict) # system -> at most this many times its time
+    systems: tuple[str, ...] = tuple(SYSTEMS)               # those that have a way to do it
 
 
 def article() -> Inputs:
@@ -84,6 +86,28 @@ def rosenbrock() -> Inputs:
 def dense_jacobian() -> Inputs:
     rng = np.random.default_rng(5)
     return {"A": rng.normal(size=(200, 200)) / 14, "x": rng.normal(size=200)}
+
+
+def taylor() -> Inputs:
+    return {"x": 0.7}
+
+
+def network(inputs: int, seed: int) -> Inputs:
+    """Weights of a network with two hidden layers of 64."""
+    rng = np.random.default_rng(seed)
+    sizes = [inputs, 64, 64, 1]
+    weights = {}
+    for i, (m, n) in enumerate(pairwise(sizes), 1):
+        weights |= {f"W{i}": rng.normal(size=(m, n)) / np.sqrt(m), f"b{i}": 0.1 * rng.normal(size=n)}
+    return weights
+
+
+def taylor_network() -> Inputs:
+    return network(1, 6) | {"x": np.random.default_rng(7).normal(size=(1000, 1))}
+
+
+def laplacian() -> Inputs:
+    return network(3, 8) | {"x": np.random.default_rng(9).normal(size=(256, 3))}
 
 
 WORKLOADS = [
@@ -158,7 +182,32 @@ WORKLOADS = [
         dense_jacobian,
         "the Jacobian",
     ),
+    Workload(
+        "taylor_12",
+        "12 derivatives of exp(sin x) tanh x (JAX: jet, not compiled)",
+        taylor,
+        "derivatives 1 to 12, as an array",
+        targets={"jax": 0.25},
+        systems=("gradtape", "by_hand", "jax"),
+    ),
+    Workload(
+        "taylor_network",
+        "8 derivatives of a network 1-64-64-1 at 1000 points (JAX: jet)",
+        taylor_network,
+        "the 8th derivative at each point; tanh in between",
+        targets={"jax": 1.0},
+        systems=("gradtape", "by_hand", "jax"),
+    ),
+    Workload(
+        "laplacian",
+        "Laplacian of a network 3-64-64-1 at 256 points",
+        laplacian,
+        "the trace of the Hessian at each point; tanh in between",
+        targets={"torch": 0.6, "jax": 1.2},
+        systems=("gradtape", "by_hand", "torch", "jax"),
+    ),
 ]
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 PENALTY = 0.1           # of mlp_double_backprop
 CHAIN = 1000            # length of sin_chain
+ORDERS = {"taylor_12": 12, "taylor_network": 8}

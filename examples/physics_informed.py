@@ -3,8 +3,8 @@
     Poisson       -Δu = f,   u = 0 on the boundary
     biharmonic    Δ²u = f,   u = Δu = 0 on the boundary      (a plate that is supported at its edges)
 
-The right-hand sides are such that u = sin(πx) sin(πy) solves both, so that the error can be seen. The networks are zero on
-the boundary by construction, u = x (1-x) y (1-y) N(x, y). The loss, a mean of squared residuals, contains second and
+The right-hand sides are such that u = sin(πx) sin(πy) solves both, so that the error can be seen. The networks are zero
+on the boundary by construction, u = x (1-x) y (1-y) N(x, y). The loss, a mean of squared residuals, contains second and
 fourth derivatives of the network in its input; its gradient in the weights is taken through them.
 """
 
@@ -115,7 +115,7 @@ def plot(results, place):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--iterations", type=int, help="of the optimiser, instead of those that reach the accuracy stated")
+    parser.add_argument("--iterations", type=int, help="of the optimiser; by default as many as are needed")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("out"), help="where the picture goes")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,10 @@
 """The workloads in NumPy, the derivatives worked out on paper and written as formulas: what one does without a tool."""
 
+import math
+
 import numpy as np
 
-from workloads import CHAIN, PENALTY
+from workloads import CHAIN, ORDERS, PENALTY
 
 version = np.__version__
 arrays = list
@@ -141,5 +143,64 @@ def dense_jacobian(A, x):
     def run():
         y = np.tanh(A @ np.sin(x))
         return [(1 - y * y)[:, None] * A * np.cos(x)]
+
+    return run
+
+
+def cauchy(a, b, k):
+    """The kth coefficient of a product of series."""
+    return sum(a[j] * b[k - j] for j in range(k + 1))
+
+
+def taylor_12(x):
+    order = ORDERS["taylor_12"]
+
+    def run():                                              # coefficients of each function from those before
+        s, c, e = [math.sin(x)], [math.cos(x)], [math.exp(math.sin(x))]
+        t = [math.tanh(x)]
+        d = [1 / math.cosh(x) ** 2]
+        for k in range(1, order + 1):
+            s.append(c[k - 1] / k)
+            c.append(-s[k - 1] / k)
+            e.append(sum(j * s[j] * e[k - j] for j in range(1, k + 1)) / k)
+            t.append(d[k - 1] / k)
+            d.append(-cauchy(t, t, k))
+        return [np.array([math.factorial(k) * cauchy(e, t, k) for k in range(1, order + 1)])]
+
+    return run
+
+
+def tanh_series(z):
+    """The coefficients of tanh of a series."""
+    y, d = [np.tanh(z[0])], [1 / np.cosh(z[0]) ** 2]
+    for k in range(1, len(z)):
+        y.append(sum(j * z[j] * d[k - j] for j in range(1, k + 1)) / k)
+        d.append(-cauchy(y, y, k))
+    return y
+
+
+def taylor_network(x, W1, b1, W2, b2, W3, b3):
+    order = ORDERS["taylor_network"]
+
+    def run():
+        h = [x @ W1 + b1, np.ones_like(x) @ W1] + [np.zeros((len(x), W1.shape[1]))] * (order - 1)
+        for W, b in ((W2, b2), (W3, b3)):
+            h = [c @ W for c in tanh_series(h)]
+            h[0] = h[0] + b
+        return [math.factorial(order) * h[order]]
+
+    return run
+
+
+def laplacian(x, W1, b1, W2, b2, W3, b3):
+    def run():                                              # value, first derivatives and Laplacian, forward
+        h, first, second = x @ W1 + b1, W1[:, None, :], 0.0
+        for W, b in ((W2, b2), (W3, b3)):
+            y = np.tanh(h)
+            slope = 1 / np.cosh(h) ** 2
+            second = slope * second - 2 * y * slope * np.einsum("rnm,rnm->nm", first, first)
+            first = slope * first
+            h, first, second = y @ W + b, first @ W, second @ W
+        return [second]
 
     return run

@@ -1,7 +1,7 @@
 """The workloads in gradtape: tapes where a tape is what one would write, functions of functions elsewhere."""
 
 import gradtape as gt
-from workloads import CHAIN, PENALTY
+from workloads import CHAIN, ORDERS, PENALTY
 
 version = getattr(gt, "__version__", "this checkout")
 arrays = lambda result: [t.numpy() for t in result]
@@ -123,6 +123,28 @@ def rosenbrock_hvp(x, v):
 
     x, v = gt.constant(x), gt.constant(v)
     return lambda: [gt.hvp(f, x, v)]
+
+
+def net(x, W1, b1, W2, b2, W3, b3):
+    return gt.tanh(gt.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
+
+
+def taylor_12(x):
+    def run():
+        series = gt.taylor(lambda x: gt.exp(gt.sin(x)) * gt.tanh(x), x, 1.0, ORDERS["taylor_12"])
+        return [gt.stack(series.derivatives[1:])]
+
+    return run
+
+
+def taylor_network(x, **weights):
+    order, ones = ORDERS["taylor_network"], gt.ones_like(x)
+    return lambda: [gt.taylor(lambda x: net(x, **weights), x, ones, order).derivatives[order]]
+
+
+def laplacian(x, **weights):
+    operator, x = gt.laplacian(lambda point: net(point, **weights)), gt.constant(x)
+    return lambda: [operator(x)]
 
 
 def dense_jacobian(A, x):

@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.jet import jet
 
-from workloads import CHAIN, PENALTY
+from workloads import CHAIN, ORDERS, PENALTY
 
 jax.config.update("jax_enable_x64", True)
 version = jax.__version__
@@ -90,6 +91,39 @@ def rosenbrock_hvp(x, v):
         return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
     return compiled(lambda x, v: [jax.jvp(jax.grad(f), (x,), (v,))[1]], x, v)
+
+
+def net(x, W1, b1, W2, b2, W3, b3):
+    return jnp.tanh(jnp.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
+
+
+def taylor_12(x):
+    order = ORDERS["taylor_12"]
+    direction = [1.0] + [0.0] * (order - 1)
+
+    def run():                                              # not compiled: what one gets from the first call on
+        _, derivatives = jet(lambda x: jnp.exp(jnp.sin(x)) * jnp.tanh(x), (x,), (direction,))
+        return jax.block_until_ready([jnp.stack(derivatives)])
+
+    return run
+
+
+def taylor_network(x, **weights):
+    order = ORDERS["taylor_network"]
+    direction = [np.ones_like(x)] + [np.zeros_like(x)] * (order - 1)
+
+    def last(x, weights, direction):
+        _, derivatives = jet(lambda x: net(x, **weights), (x,), (direction,))
+        return [derivatives[-1]]
+
+    return compiled(last, x, weights, direction)
+
+
+def laplacian(x, **weights):
+    def operator(x, weights):
+        return [jax.vmap(lambda point: jnp.trace(jax.hessian(lambda x: net(x, **weights)[0])(point)))(x)[:, None]]
+
+    return compiled(operator, x, weights)
 
 
 def dense_jacobian(A, x):

@@ -123,6 +123,22 @@ def rosenbrock_hvp(x, v):
     return run
 
 
+def laplacian(x, W1, b1, W2, b2, W3, b3):
+    W1, b1, W2, b2, W3, b3 = [torch.tensor(w) for w in (W1, b1, W2, b2, W3, b3)]
+    x = leaf(x)
+
+    def run():                                              # nested tapes, one more for each coordinate
+        u = torch.tanh(torch.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
+        (gradient,) = torch.autograd.grad(u.sum(), x, create_graph=True)
+        total = 0
+        for i in range(x.shape[1]):
+            (row,) = torch.autograd.grad(gradient[:, i].sum(), x, retain_graph=True)
+            total = total + row[:, i : i + 1]
+        return [total]
+
+    return run
+
+
 def dense_jacobian(A, x):
     A, x = torch.tensor(A), torch.tensor(x)
     jacobian = torch.func.jacrev(lambda x: torch.tanh(A @ torch.sin(x)))
