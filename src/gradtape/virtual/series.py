@@ -21,7 +21,7 @@ from ..functions.elementwise import multiply
 from ..functions.static import full
 from ..primitive import PRODUCT, Bilinear, Elementwise, Linear, Primitive, Zero, apply, scale_either
 from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction, Solves
-from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, tensor, underlying
+from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, is_differentiated, tensor, underlying
 from . import rows, terms
 from .batched import over_examples
 from .dual import plus, push_forward
@@ -100,6 +100,12 @@ class Series(Virtual):
     def without_highest(self) -> Series:
         """The same series without its highest term."""
         return Series([*self.terms[: self.order], None], None, self.order, self.level)
+
+    def is_constant(self) -> bool:
+        """Whether no term is being differentiated (or of another library, whose values may be unknown)."""
+        if underlying(self.terms[0]) is None:
+            return False
+        return not any([type(t) is VirtualTensor and is_differentiated(t._data) for t in self.terms])
 
     def keep_tail(self) -> bool:
         """Have the terms of a finished series in rows, if they can be."""
@@ -183,8 +189,8 @@ def applied(app: Application, quick: bool, y0: Any = None) -> list[Series]:
 
 
 def visibly(app: Application) -> list[Series]:
-    """The same, with a look for 0 times infinity only where there turns out to be a NaN."""
-    quick = all([s is None or underlying(s.terms[0]) is not None for s in app.series])
+    """The same. Where nobody differentiates the terms, 0 times infinity is looked for only where there is a NaN."""
+    quick = not active() and all([s is None or s.is_constant() for s in app.series])
     ys = applied(app, quick)
     return ys if not quick or all([is_sound(y) for y in ys]) else applied(app, quick=False)
 
