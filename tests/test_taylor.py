@@ -191,6 +191,11 @@ class Scalar(NamedTuple):
     derivative: Callable[[int, Any], Any] | None = None  # of order k > 0, where mpmath knows it
 
 
+def bessel(f: Any, order: float, sign: int, divisor: int, k: int, x: Any) -> Any:
+    """The kth derivative, from f' = (f of order - 1, plus or minus f of order + 1) / divisor."""
+    return sum(sign**j * mp.binomial(k, j) * f(order - k + 2 * j, x) for j in range(k + 1)) / mp.mpf(divisor) ** k
+
+
 SCALARS = [
     Scalar("composition", lambda x: gt.exp(gt.sin(x)) * gt.tanh(x), lambda x: mp.exp(mp.sin(x)) * mp.tanh(x), 0.7),
     Scalar("pole", lambda x: 1 / (1 - x), lambda x: 1 / (1 - x), 0.5),
@@ -231,14 +236,20 @@ SCALARS = [
     Scalar("gammaln", S.gammaln, mp.loggamma, 2.5, lambda k, x: mp.psi(k - 1, x)),
     Scalar("gamma", S.gamma, mp.gamma, 2.5),
     Scalar("digamma", S.digamma, mp.digamma, 0.7, mp.psi),
-    Scalar("Bessel", S.i0, lambda x: mp.besseli(0, x), 1.2),
+    Scalar("Bessel, modified", S.i0, lambda x: mp.besseli(0, x), 1.2),
+    Scalar("Bessel", S.j0, lambda x: mp.besselj(0, x), 1.7, lambda k, x: bessel(mp.besselj, 0, -1, 2, k, x)),
+    Scalar("Bessel of order 1.5", lambda x: S.jv(1.5, x), lambda x: mp.besselj(1.5, x), 2.0,
+           lambda k, x: bessel(mp.besselj, 1.5, -1, 2, k, x)),
+    Scalar("Bessel, second kind", S.y1, lambda x: mp.bessely(1, x), 2.5,
+           lambda k, x: bessel(mp.bessely, 1, -1, 2, k, x)),
+    Scalar("Bessel, decaying", S.k0, lambda x: mp.besselk(0, x), 1.4, lambda k, x: bessel(mp.besselk, 0, 1, -2, k, x)),
     Scalar("cardinal sine", gt.sinc, lambda x: mp.sinc(mp.pi * x), 0.3),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("s", SCALARS, ids=lambda s: s.name)
 def test_twenty_orders_against_mpmath(s: Scalar) -> None:
-    with mp.workdps(60):
+    with mp.workdps(45):
         x = mp.mpf(s.point)
         if s.derivative is None:
             want = mp.taylor(s.reference, x, 20)
@@ -260,6 +271,22 @@ def test_integer_powers_at_zero() -> None:
     assert [float(d) for d in square.derivatives] == [0, 0, 2, 0]
     half = [float(d) for d in gt.taylor(lambda x: x**2.5, 0.0, 1.0, 3).derivatives]
     assert half == [0.0, 0.0, 0.0, np.inf]
+
+
+def test_determinants_of_singular_matrices_at_polynomial_cost() -> None:
+    """det(x + t v) is a polynomial in t, with det(v) its highest coefficient."""
+    x = np.outer([1.0, 2.0, -1.0, 0.5], [0.3, -1.0, 2.0, 1.0])
+    v = np.random.default_rng(0).normal(size=(4, 4))
+    start = time.perf_counter()
+    series = gt.taylor(gt.linalg.det, x, v, 24)
+    gradient = gt.taylor(gt.grad(gt.linalg.det), x, v, 24)
+    assert time.perf_counter() - start < 5
+    c = [float(c) for c in series.coefficients]
+    np.testing.assert_allclose(c[4], np.linalg.det(v), rtol=1e-12)
+    np.testing.assert_allclose(c[5:] + c[:3], 0, atol=1e-12)
+    np.testing.assert_allclose(c[3], np.sum(gt.grad(gt.linalg.det)(v).numpy() * x), rtol=1e-12)
+    cofactors = gradient.coefficients[3].numpy()
+    np.testing.assert_allclose(cofactors, np.linalg.det(v) * np.linalg.inv(v).T, rtol=1e-10)
 
 
 def test_what_is_not_selected_is_harmless() -> None:

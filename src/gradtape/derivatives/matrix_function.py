@@ -10,11 +10,14 @@ import numpy as np
 from ..arrays.matrix_function_kernels import matrix_function as kernel
 from ..errors import LostGradientError
 from ..functions.creation import asarray
+from ..functions.decompositions import eigh
 from ..functions.elementwise import log, sqrt
-from ..functions.matrices import hermitian_part, matrices
+from ..functions.matrices import adjoint, hermitian_part, matrices
+from ..functions.products import row
 from ..functions.static import ones_like
 from ..primitive import Core, General, Rule, apply
-from ..tensor import Tensor, is_observed
+from ..taylor_rules import Chosen, Equal
+from ..tensor import Tensor, is_observed, underlying
 from .taylor import taylor
 
 
@@ -35,7 +38,26 @@ def _primitive(m: int) -> General:
     return General(
         f"matrix_function_{m}", kernel, arguments, [_rule(pull, n) for n in names], [_rule(push, n) for n in names],
         Core((2,) * (m + 1)), register=m < KNOWN,
+        series=None if m else Chosen(lambda a: BY_EIGEN if is_open(a) else None),
     )  # fmt: skip
+
+
+def is_open(a: Any) -> bool:
+    """Whether no two eigenvalues are close to each other, so that each of them and its vector are smooth functions."""
+    a = underlying(a)
+    if a is None or not a.size:
+        return False
+    w = np.linalg.eigvalsh(a)
+    return bool(np.all(np.diff(w, axis=-1) > 1e-2 * np.abs(w).max(axis=-1, keepdims=True)))
+
+
+def _by_eigen(a: Any, coefficients: Any) -> Any:
+    """V diag(f(w)) V^H."""
+    w, v = eigh(a)
+    return (v * row(coefficients.f(w))) @ adjoint(v)
+
+
+BY_EIGEN = Equal(_by_eigen)
 
 
 def _rule(function: Any, names: tuple[str, ...]) -> Rule:

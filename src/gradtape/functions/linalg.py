@@ -194,7 +194,9 @@ def _det_derivative_primitive(m: int) -> General:
     return General(
         f"det_derivative_{m + 1}", kernels.det_derivative, ("a", *xs), rules, rules, Core((2,) * (m + 1)),
         register=m < ORDERS_OF_DET,
-        series=None if m else Chosen(lambda a: COFACTORS if is_regular(a) else None),
+        series=None if m else Chosen(
+            lambda a: COFACTORS if is_regular(a) else COFACTORS_BY_POWERS if a.shape[-1] <= MOST_ROWS else None
+        ),
     )  # fmt: skip
 
 
@@ -221,11 +223,29 @@ _DET = General(
     vjp=lambda g, x: per_matrix(g) * det_derivative(x),
     jvp=lambda dx, x: _trace_of_product(det_derivative(x), dx),
     batch=Core((2,)),
-    series=Chosen(lambda x: DET_FLOW if is_regular(x) else None),
+    series=Chosen(lambda x: DET_FLOW if is_regular(x) else DET_BY_POWERS if x.shape[-1] <= MOST_ROWS else None),
 )
 #: Jacobi's formula: of polynomial cost in the order, where x can be inverted.
 DET_FLOW = Flow(lambda dx, x, y: y * trace(solve_matrices(x, dx)))
 COFACTORS = Equal(lambda a: per_matrix(det(a)) * inv(a).mT)
+#: Of singular matrices to that size, without a division; larger ones would lose too many digits.
+DET_BY_POWERS = Equal(lambda x: _powers(x)[1])
+COFACTORS_BY_POWERS = Equal(lambda a: _powers(a)[0].mT)
+MOST_ROWS = 8
+
+
+def _powers(x: Any) -> tuple[Any, Any]:
+    """Adjugate and determinant by Faddeev and Leverrier: M_1 = 1, c_k = -tr(x M_k) / k, M_(k+1) = x M_k + c_k."""
+    n = x.shape[-1]
+    eye = static(np.eye(n, dtype=numpy_dtype(x.dtype)), x, dtype=x.dtype)
+    m, c = 0 * x + eye, 1 + 0 * sum(x, axis=(-2, -1))
+    for k in range(1, n + 1):
+        adjugate = m
+        y = x @ m
+        c = trace(y) / -k
+        m = y + per_matrix(c) * eye
+    sign = -1 if n % 2 else 1
+    return -sign * adjugate if n else x, sign * c
 
 
 def is_regular(x: Any) -> bool:

@@ -271,14 +271,22 @@ def applied_before(app: Application, scope: Scope) -> list[Series]:
     return found[0]  # type: ignore[no-any-return]
 
 
-SMALL = frozenset([int, float, bool, str, type(None)])
+SMALL = frozenset([int, float, bool, str, type(None), np.float64, np.float32])
+#: Elements of an array that is told by its value.
+FEW = 64
 
 
 def identity(x: Any) -> Any:
-    """What tells x from all other arguments or parameters: its value if it is small, else which object it is."""
+    """What tells x from all other arguments or parameters: its value if it is small, else which object it is.
+
+    By value, so that a rule which goes from one parameter to the next and back again (n to n + 1, n - 1) finds where it
+    has been.
+    """
     kind = type(x)
     if kind in SMALL:
         return kind, x
+    if kind is ndarray and x.size <= FEW and x.dtype.kind in "biufc":
+        return x.shape, x.dtype, x.tobytes()
     if kind is tuple:
         return tuple([identity(part) for part in x])
     return id(x)
