@@ -33,6 +33,9 @@ ndarray = np.ndarray
 PATIENCE = 16
 
 
+quietly = np.errstate(all="ignore")  # for derivatives: what becomes of them shows in the end
+
+
 class Directions:
     """What all values of one pass share: how many examples and directions there are, and the directions' weights."""
 
@@ -78,8 +81,7 @@ class ForwardLaplacian(Virtual):
     def first(self) -> Any:
         """The derivatives along each direction."""
         if callable(self.pending):
-            with np.errstate(all="ignore"):
-                self.pending = self.pending()
+            self.pending = self.pending()
             self.depth = 0
         return self.pending
 
@@ -127,11 +129,10 @@ class ForwardLaplacian(Virtual):
         if rule is None:
             rule = RULES[key] = rule_for(primitive, moving)
         app = Jets(primitive, values, flags, moving, parameters, raw)
-        with np.errstate(all="ignore"):
-            if rule is not by_series:
-                value, first, second, depth = rule(app, along)
-                return cls(value, first, second, depth, along, level)
+        if rule is by_series:
             return by_series(lambda *series: apply(primitive, *series, **parameters), arguments, level)
+        value, first, second, depth = rule(app, along)
+        return cls(value, first, second, depth, along, level)
 
 
 class Jets(NamedTuple):
@@ -181,6 +182,8 @@ def linearly(app: Jets, along: Directions) -> tuple[Any, ...]:
     """A function linear in what moves, on each component."""
     primitive, values, flags, moving, parameters, raw = app
     on_derivatives = SCALE_EITHER if primitive.series is PRODUCT else primitive  # whose zeros absorb
+    if flags.count(True) == 1:
+        return linearly_in_one(app, along, on_derivatives)
 
     def on(parts: list[Any], lead: tuple[int, ...]) -> Any:
         """The function on parts of the arguments that move, which have these leading axes."""
@@ -213,6 +216,30 @@ def linearly(app: Jets, along: Directions) -> tuple[Any, ...]:
     return app.value(along), (first if raw else first()), second, depth
 
 
+def linearly_in_one(app: Jets, along: Directions, on_derivatives: Any) -> tuple[Any, ...]:
+    """The same for one argument beside constants, which is most of a network."""
+    primitive, values, flags, moving, parameters, raw = app
+    index = flags.index(True)
+    x = moving[index]
+    others = [
+        terms.zeros_like(value) if isinstance(primitive, Linear) and i != index and primitive.is_linear_in(i) else value
+        for i, value in enumerate(values)
+    ]
+
+    def on(part: Any) -> Any:
+        others[index] = part
+        return over_examples(on_derivatives, part.shape[0], others, flags, parameters)
+
+    def first() -> Any:
+        j = x.first
+        lead = j.shape[:2]
+        y = on(reshape(j, (lead[0] * lead[1], *j.shape[2:])))
+        return reshape(y, (*lead, *y.shape[1:]))
+
+    second = None if x.second is None else on(x.second)
+    return app.value(along), (first if raw else first()), second, x.depth + 1
+
+
 def common(lengths: list[int], flags: list[bool], moving: list[Any], along: Directions) -> int:
     """How many examples derivatives differ between: 1 if between none."""
     if any([flag and j is None for flag, j in zip(flags, moving, strict=True)]):
@@ -233,6 +260,9 @@ def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
     y = app.value(along)
     shape = y.shape[1:]
     parts = [(c, j) for c, j in zip(app.primitive.slopes, app.moving) if j is not None]
+    if len(parts) == 1 and parts[0][0] == 1 and parts[0][1].shape == shape:
+        j = parts[0][1]
+        return y, (lambda: j.first) if app.raw else j.first, j.second, j.depth + 1
 
     def total(derivatives: list[Any], lead: int) -> Any:
         result = None
@@ -249,6 +279,7 @@ def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
     return y, (first if app.raw else first()), total([j.second for _, j in parts], 1), depth
 
 
+@quietly
 def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     """f(x): J' = f' J, L' = f' L + f'' sum(J J)."""
     primitive, values, flags, moving, parameters, raw = app
@@ -273,7 +304,11 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     if half is not None:
         squares = spread(along.summed(first, first), rank, 1)
         second = plus(second, times(squares + squares, half))
-    moved: Callable[[], Any] = lambda: push(spread(first, rank, 2))
+
+    @quietly
+    def moved() -> Any:
+        return push(spread(first, rank, 2))
+
     return y, (moved if raw else moved()), second, 0
 
 
@@ -283,6 +318,7 @@ def spread(x: Any, rank: int, lead: int) -> Any:
     return reshape(x, (*x.shape[:lead], *(1,) * missing, *x.shape[lead:])) if missing else x
 
 
+@quietly
 def product(app: Jets, along: Directions) -> tuple[Any, ...]:
     """a b: J = a J_b + b J_a, L = a L_b + b L_a + 2 sum(J_a J_b)."""
     a, b = app.moving
@@ -297,6 +333,7 @@ def product(app: Jets, along: Directions) -> tuple[Any, ...]:
     return y, first, second, 0
 
 
+@quietly
 def by_series(call: Callable[..., Any], given: Sequence[Any], level: int) -> Any:
     """Any function: by series to order 2 along all directions, and along one more, whose second term is L / 2."""
     jets = [a._data if type(a) is VirtualTensor and a._data.level == level else None for a in given]
