@@ -78,6 +78,9 @@ class LibraryCase:
             result = gt.grad(self.loss, argnums=numbers)(*self.points)
         elif what == "pushforward":
             result = gt.jvp(self.of, self.points, self.directions)[1]
+        elif what == "second order":
+            gradient = lambda *xs: gt.grad(self.loss, argnums=numbers)(*xs)
+            result = gt.jvp(gradient, self.points, self.directions)[1]
         else:
             result = gt.vmap(gt.grad(self.loss, argnums=numbers))(*self.batches)
         return flatten(result)[0]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
+from gradtape.arrays.libraries import Library
 
 from .array_libraries import LIBRARIES, maker
 
@@ -187,6 +188,16 @@ def test_half_precision(library: str) -> None:
         for derivative, want in ((gt.grad(f)(x), gt.grad(f)(X)), (gt.hessian(f)(x), gt.hessian(f)(X))):
             assert derivative.dtype == x.dtype
             np.testing.assert_allclose(derivative.numpy().astype(float), want.numpy(), rtol=0.05, atol=0.02)
+
+
+def test_cupys_kernels_on_numpys_functions_of_the_same_names() -> None:
+    """No GPU is needed to see that what CuPy's table adds to the standard is right."""
+    compat = pytest.importorskip("array_api_compat.numpy")
+    xp = Library("cupy", compat)
+    positions, rows = np.array([2, 0, 2]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(xp.helper("add_at")(4, positions, rows), [[3, 4], [0, 0], [6, 8], [0, 0]])
+    np.testing.assert_array_equal(xp.helper("max_at")(4, positions, np.arange(3)), [1, -1, 2, -1])
+    np.testing.assert_allclose(xp.helper("einsum")(X, V, "ij,kj->ik"), X @ V.T)
 
 
 def test_results_stay_on_the_device() -> None:

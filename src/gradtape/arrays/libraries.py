@@ -38,13 +38,16 @@ TITLES = {
 #: The functions of the array API standard (2025.12) whose kernels are the library's own, with the same parameters.
 NAMES = """
 abs acos acosh add all any argmax argmin asin asinh atan atan2 atanh bitwise_and bitwise_invert bitwise_left_shift
-bitwise_or bitwise_right_shift bitwise_xor broadcast_to ceil conj copysign cos cosh cumulative_prod divide equal exp
-expm1 flip floor floor_divide greater greater_equal hypot imag isfinite isinf isnan less less_equal log log10 log1p
-log2 logaddexp logical_and logical_not logical_or logical_xor matmul matrix_transpose max maximum min minimum multiply
-negative nextafter not_equal permute_dims positive prod real reciprocal remainder reshape roll sign signbit sin sinh
-sqrt square subtract sum tan tanh tril triu trunc
+bitwise_or bitwise_right_shift bitwise_xor broadcast_to ceil conj copysign cos cosh cumulative_prod diff divide equal
+exp expand_dims expm1 flip floor floor_divide greater greater_equal hypot imag isfinite isin isinf isnan less less_equal
+log log10 log1p log2 logaddexp logical_and logical_not logical_or logical_xor matmul matrix_transpose max maximum min
+minimum multiply negative nextafter not_equal permute_dims positive prod real reciprocal remainder repeat reshape roll
+sign signbit sin sinh sqrt square squeeze subtract sum take take_along_axis tan tanh tensordot tile tril triu trunc
+vecdot
 """
-LINALG = "cholesky det eig eigh eigvalsh inv matrix_rank pinv qr slogdet solve svd svdvals"
+LINALG = """
+cholesky det eig eigh eigvals eigvalsh inv matrix_norm matrix_rank pinv qr slogdet solve svd svdvals vector_norm
+"""
 FFT = "fft ifft fftn ifftn rfft irfft rfftn irfftn hfft ihfft fftshift ifftshift"
 STANDARD = frozenset(NAMES.split())
 EXTENSIONS = {"linalg": frozenset(LINALG.split()), "fft": frozenset(FFT.split())}
@@ -99,10 +102,10 @@ class Library(Namespace):
     def __repr__(self) -> str:
         return f"<array library {self._title}>"
 
-    @cached_property
+    @property
     def index_dtype(self) -> Any:
         """The dtype of positions."""
-        return self._module.arange(1).dtype
+        return self.available(np.int64)
 
     def available(self, dtype: Any) -> Any:
         """The library's dtype of the same name, or what it has in its place (JAX: 32 bits, unless told otherwise)."""
