@@ -185,6 +185,8 @@ def test_half_precision(library: str) -> None:
     f = lambda x: gt.sum(gt.sin(x) * x) + gt.mean(x[:1] ** 2) + gt.max(x)
     for dtype in (namespace.float16, namespace.bfloat16):
         x = gt.astype(array(X), dtype)
+        assert x.dtype == dtype
+        assert (gt.Variable(x) + 0).dtype == dtype
         for derivative, want in ((gt.grad(f)(x), gt.grad(f)(X)), (gt.hessian(f)(x), gt.hessian(f)(X))):
             assert derivative.dtype == x.dtype
             np.testing.assert_allclose(derivative.numpy().astype(float), want.numpy(), rtol=0.05, atol=0.02)

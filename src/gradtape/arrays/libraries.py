@@ -171,7 +171,9 @@ class Library(Namespace):
 
     # -- dtypes, devices, conversion
     def dtype(self, dtype: Any) -> Any:
-        """The library's dtype of the same name."""
+        """The library's dtype of the same name; its own dtypes as they are, which NumPy need not have."""
+        if self.has_own_dtypes and isinstance(dtype, type(self.float32)):
+            return dtype
         wanted = numpy_dtype(dtype)
         if not self.has_own_dtypes:
             return wanted
