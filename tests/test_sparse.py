@@ -135,3 +135,33 @@ def test_nothing_flows_through_a_sparse_array() -> None:
             gt.hessian(rosenbrock, sparse=True)(x)
     with pytest.raises(TypeError, match="cannot be taken inside a tape"):
         gt.jvp(lambda x: gt.hessian(rosenbrock, sparse=True)(x), (x,), (x,))
+
+
+@pytest.mark.parametrize("kind", [scipy.sparse.csr_array, scipy.sparse.csc_matrix, scipy.sparse.coo_array])
+def test_products_with_sparse_matrices(kind: Any) -> None:
+    """A @ x and x @ A are recorded, whoever of the two is asked first."""
+    dense = np.array([[1.0, 0.0, 2.0], [0.0, 0.0, 3.0]])
+    A = kind(dense)
+    x, y = gt.asarray([1.0, 2.0, 3.0]), gt.asarray([1.0, -1.0])
+    for product, point, matrix in [
+        (lambda x: A @ x, x, dense), (lambda x: gt.matmul(A, x), x, dense), (lambda x: x @ A.T, x, dense),
+        (lambda y: y @ A, y, dense.T), (lambda y: A.T @ y, y, dense.T),
+    ]:  # fmt: skip
+        assert isinstance(product(point), gt.Tensor)
+        np.testing.assert_allclose(product(point).numpy(), matrix @ point.numpy())
+        np.testing.assert_allclose(gt.jacobian(product)(point).numpy(), matrix)
+        P = gt.prepare_jacobian(product, point)
+        assert P.pattern.nnz == 3
+        np.testing.assert_allclose(P(point).toarray(), matrix)
+        assert P.memo is not None
+    with pytest.raises(ValueError, match=r"shapes \(2, 3\) and \(2,\) do not fit"):
+        gt.matmul(A, y)
+    with pytest.raises(TypeError, match="both operands are sparse"):
+        gt.matmul(A, A.T)
+
+
+def test_the_entries_of_a_sparse_factor_are_read_each_time() -> None:
+    A = scipy.sparse.csr_array(np.eye(3))
+    P = gt.prepare_jacobian(lambda x: A @ x, np.ones(3))
+    A.data[:] = [1.0, 2.0, 3.0]
+    np.testing.assert_array_equal(P(np.ones(3)).toarray(), np.diag([1.0, 2.0, 3.0]))

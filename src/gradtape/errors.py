@@ -12,7 +12,9 @@ import numpy as np
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 #: Where a user's own line is not: in gradtape, in NumPy (which calls back), in a decorator of theirs.
-INSIDE = (PACKAGE + os.sep, os.path.dirname(np.__file__) + os.sep, contextlib.__file__, "<gradtape")
+NUMPY = os.path.dirname(np.__file__)
+SCIPY = os.path.join(os.path.dirname(NUMPY), "scipy")
+INSIDE = (PACKAGE + os.sep, NUMPY + os.sep, SCIPY + os.sep, contextlib.__file__, "<gradtape")
 
 
 class GradtapeError(Exception):

@@ -167,9 +167,11 @@ class Linear(Primitive):
     `accumulate(total, g, **parameters)` adds the transpose into an array in place (reindexing functions).
     `overwrite(g, index, *saved, **parameters)` gives a transpose by writing over a cotangent that the sweep alone
     holds, or None (functional updates).
+    `matrix(shape, **parameters)`: the function's matrix on the elements of its one argument in a row, of scipy.sparse,
+    where that is what it is made of.
     """
 
-    __slots__ = ("transpose", "linear", "accumulate", "overwrite", "variadic", "plain")
+    __slots__ = ("transpose", "linear", "accumulate", "overwrite", "variadic", "plain", "matrix")
 
     def __init__(
         self,
@@ -182,10 +184,11 @@ class Linear(Primitive):
         accumulate: Callable[..., Any] | None = None,
         register: bool = True,
         overwrite: Callable[..., Any] | None = None,
+        matrix: Callable[..., Any] | None = None,
     ):
         super().__init__(name, kernel, arguments, batch, register=register)
         self.transpose, self.accumulate, self.overwrite = transpose, accumulate, overwrite
-        self.linear = None if linear is None else tuple(linear)
+        self.linear, self.matrix = None if linear is None else tuple(linear), matrix
         self.variadic = len(self.arguments) != 1 or self.arguments == ("*",)
         #: Whether the transpose of its one argument is all there is to its pullback.
         self.plain = not self.variadic and linear is None and accumulate is None and overwrite is None

@@ -162,6 +162,8 @@ class Tensor:
         return shape[0]  # type: ignore[no-any-return]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if sys._getframe(1).f_code.co_name in SPARSE_PRODUCTS:
+            return unreadable(self)
         if is_observed(self):
             raise lost("numpy.asarray(x), or a function that calls it,")
         array = np.array(to_numpy(concrete(self)), dtype=dtype, copy=copy)
@@ -204,6 +206,17 @@ class Tensor:
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         memo[id(self)] = result = self.__copy__()
         return result
+
+
+#: scipy.sparse's functions behind A @ x. They make an array of x, and let x answer where none can be made.
+SPARSE_PRODUCTS = frozenset({"_matmul_dispatch", "_rmatmul_dispatch"})
+
+
+def unreadable(x: Tensor) -> Any:
+    """What NumPy makes of an object that is no array."""
+    array = np.empty((), object)
+    array[()] = Reference(x)
+    return array
 
 
 class ForeignTensor(Tensor):

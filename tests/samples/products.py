@@ -82,3 +82,17 @@ sample("cross", gt.cross, real(2, 3), real(3), numpy=np.cross)
 sample("cross", gt.cross, complex_(3), complex_(3), numpy=np.cross, label="complex")
 sample("cross", lambda a, b: gt.cross(a, b, axis=0), real(3, 2), real(3, 2),
        numpy=lambda a, b: np.cross(a, b, axis=0), label="axis 0")  # fmt: skip
+
+# -- products with sparse matrices ---------------------------------------------------------------------------------
+try:
+    import scipy.sparse as sparse
+except ImportError:  # the extra is not there
+    sparse = None
+if sparse is not None:
+    RARE = np.where(np.random.default_rng(3).random((4, 5)) < 0.4, np.arange(20.0).reshape(4, 5), 0)
+    RARE_CSR = sparse.csr_array(RARE)
+    sample("sparse_matmul", lambda x: gt.matmul(RARE_CSR, x), real(5), numpy=lambda x: RARE @ x)
+    sample("sparse_matmul", lambda x: gt.matmul(RARE_CSR, x), real(5, 3), numpy=lambda x: RARE @ x)
+    sample("sparse_matmul", lambda x: gt.matmul(x, sparse.coo_matrix(RARE)), real(4), numpy=lambda x: x @ RARE)
+    sample("sparse_matmul", lambda x: gt.matmul(x, RARE_CSR), real(2, 4),
+           numpy=lambda x: x @ RARE)  # fmt: skip

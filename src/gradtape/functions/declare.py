@@ -80,12 +80,13 @@ def _slow(primitive: Any) -> Function:
     return slow
 
 
-def _slow_operator(primitive: Any, slow: Function) -> Function:
+def _slow_operator(slow: Function, takes: Function) -> Function:
     """The slow path of an operator: unknown types get NotImplemented, so that they may answer themselves."""
 
     def slow_operator(a: Any, b: Any) -> Any:
         for x in (a, b):
-            if not (isinstance(x, Tensor | np.ndarray | np.generic | list | tuple) or type(x) in RAW or library_of(x)):
+            known = isinstance(x, Tensor | np.ndarray | np.generic | list | tuple) or type(x) in RAW or library_of(x)
+            if not known and not takes(x):
                 return NotImplemented
         return slow(a, b)
 
@@ -147,9 +148,14 @@ def bilinear_function(primitive: Bilinear, slow: Function, name: str, doc: str, 
     return finish(hotpath.binary(primitive, slow, name, unless=unless), name, doc)
 
 
-def operators(primitive: Any, slow: Function | None = None, unless: str = "") -> tuple[Function, Function]:
-    """The two methods of a binary operator: `a + b` and, with b the Tensor, the reflected one."""
-    slow = _slow_operator(primitive, slow or _slow(primitive))
+def operators(
+    primitive: Any, slow: Function | None = None, unless: str = "", takes: Function = lambda x: False
+) -> tuple[Function, Function]:
+    """The two methods of a binary operator: `a + b` and, with b the Tensor, the reflected one.
+
+    `takes`: which objects that are no arrays the slow path knows what to do with.
+    """
+    slow = _slow_operator(slow or _slow(primitive), takes)
     name = "operator_" + primitive.name
     return (
         hotpath.binary(primitive, slow, name, unless=unless),

@@ -16,6 +16,7 @@ from ..tensor import Tensor
 from .declare import bilinear_function, fitting, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
 from .manipulation import reshape
+from .sparse_products import is_sparse, sparse_matmul
 from .untaped import untaped
 
 ndarray = np.ndarray
@@ -146,6 +147,8 @@ _TALL = "db.ndim == 2 and da.ndim > 2"
 def _matmul_slow(a: Any, b: Any) -> Any:
     if type(a) is ndarray and type(b) is ndarray and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
         return a @ b
+    if is_sparse(a) or is_sparse(b):
+        return sparse_matmul(a, b)
     a, b = fitting((a, b), [operand(a, "matmul", "a"), operand(b, "matmul", "b")])
     shape_a, shape_b = shape_of(a), shape_of(b)
     if not shape_a or not shape_b:
@@ -169,7 +172,8 @@ matmul = bilinear_function(
     "matmul",
     """The matrix product of a and b; vectors at the ends are contracted, leading axes broadcast.
 
-    As numpy.matmul: a vector a is a row and a vector b a column whose axis is dropped from the result. Raises
+    As numpy.matmul: a vector a is a row and a vector b a column whose axis is dropped from the result. One of the two
+    may be a constant matrix of scipy.sparse, the other then a vector or a matrix. Raises
     ValueError for numbers and for shapes that do not fit, TypeError for what is no array.
 
     >>> import gradtape as gt
@@ -561,7 +565,9 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 
 def install() -> None:
     """Give Tensor its operator @ and its transposes."""
-    Tensor.__matmul__, Tensor.__rmatmul__ = operators(_MATMUL, _matmul_slow, unless=_TALL)  # type: ignore
+    Tensor.__matmul__, Tensor.__rmatmul__ = operators(  # type: ignore
+        _MATMUL, _matmul_slow, unless=_TALL, takes=is_sparse
+    )
     Tensor.mT = property(matrix_transpose, doc="The last two axes exchanged.")  # type: ignore[attr-defined]
 
 

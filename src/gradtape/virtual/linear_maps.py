@@ -142,6 +142,9 @@ def linear_sets(
     (None: they are constant); `known`: the values of the others.
     """
 
+    if primitive.matrix is not None and sets[0] is not None:
+        return through(primitive.matrix(shapes[0], **parameters).astype(bool), sets[0])
+
     def run(parts: list[ndarray]) -> Any:
         arguments = list(known)
         for i, part in zip(moving, parts, strict=True):

@@ -85,7 +85,7 @@ def peeled(columns_of: list[list[int]], rows_of: list[list[int]]) -> tuple[list[
                     bucket[at[s]].pop()
                 else:
                     at[s] += 1
-        costs = [(max(most[0], at[0]) + most[1], at[0]), (most[0] + max(most[1], at[1]), at[1])]
+        costs = [max(most[0], at[0]) + most[1], most[0] + max(most[1], at[1])]
         side = int(costs[1] < costs[0]) if costs[0] != costs[1] else side
         other = 1 - side
         v = buckets[side][at[side]].pop()

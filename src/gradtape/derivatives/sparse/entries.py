@@ -120,6 +120,18 @@ class Memo:
         whole = len(taken) == len(e) and span is not None and span.step == 1
         return Move(new, None if whole else taken if span is None else span, uniform(factors, rows))
 
+    def product(self, e: Entries, matrix: Any) -> tuple[Entries, ndarray, ndarray]:
+        """Entries of A x from those of x: where they stand, which of x they are, and which of A they are times."""
+        for known, result in self.found.get((e, matrix.shape), ()):
+            if np.array_equal(known[0], matrix.indptr) and np.array_equal(known[1], matrix.indices):
+                return result  # type: ignore[no-any-return]
+        move = self.move(e, matrix.indices, None)  # entry after entry of A, the row of x that it is times
+        taken = np.arange(len(e)) if move.taken is None else np.arange(len(e))[move.taken]
+        rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[move.entries.rows]
+        result = self.entries(rows, move.entries.columns), taken, move.entries.rows
+        self.found.setdefault((e, matrix.shape), []).append(((matrix.indptr.copy(), matrix.indices.copy()), result))
+        return result
+
     def summed(self, e: Entries, labels: ndarray, factors: ndarray | None) -> Move:
         """What y_k = sum over labels(i) = k of factors_i x_i makes of entries of x; a label -1 goes nowhere."""
         key = (e, id(labels))

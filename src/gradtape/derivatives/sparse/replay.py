@@ -136,11 +136,26 @@ class Moves(Step):
 
     def terms(self, tangents: list[Terms | None], shapes: list[Shape], memo: Memo) -> tuple[Terms, Shape]:
         total: Terms = {}
+        if self.primitive.matrix is not None:
+            return self.through(tangents, memo)
         moves, shape = self.moves(memo)
         for t, how in zip(tangents, moves, strict=True):
             for e, v in (t or {}).items():
                 move = (memo.summed if how.sums else memo.moved)(e, how.places, how.factors)
                 add(total, move.entries, move.weights(v))
+        return total, shape
+
+    def through(self, tangents: list[Terms | None], memo: Memo) -> tuple[Terms, Shape]:
+        """The same for a function that is a product with a sparse matrix."""
+        x = self.arguments[self.moving[0]]
+        assert self.primitive.matrix is not None
+        matrix = self.primitive.matrix(x.shape, **self.parameters)
+        shape = np.shape(self.call([np.zeros(x.shape)]))
+        total: Terms = {}
+        for e, v in (tangents[0] or {}).items():
+            new, taken, places = memo.product(e, matrix)
+            v = v[taken] if v.__class__ is ndarray else v
+            add(total, new, v * matrix.data[places])
         return total, shape
 
     def moves(self, memo: Memo) -> tuple[list[Moved], Shape]:
