@@ -27,7 +27,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 600
 
 #: Packages that a module's doctests need beyond NumPy, by the module's name.
-EXTRAS = {"gradtape.functions.special": "scipy", "gradtape.functions.nn": "scipy"}
+EXTRAS = {
+    "gradtape.functions.special": "scipy",
+    "gradtape.functions.nn": "scipy",
+    "gradtape.derivatives.sparse.prepare": "scipy",
+}
 
 
 # -- who imports whom ----------------------------------------------------------------------------------------------

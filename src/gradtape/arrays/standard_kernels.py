@@ -271,12 +271,23 @@ def matrix_transpose(xp: Any, x: Any) -> Any:
     return xp.matrix_transpose(x)
 
 
+def sparse_matmul(xp: Any, x: Any, factor: Any) -> Any:
+    """A sparse matrix times x: the first entries of all rows, the second, and so on."""
+    total = None
+    for columns, weights in factor.layers():
+        picked = xp.take(x, xp.from_numpy(columns, x), axis=0)
+        weights = weights.reshape(-1, *(1,) * (len(x.shape) - 1))
+        part = xp.from_numpy(weights, x) * picked
+        total = part if total is None else total + part
+    return total
+
+
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
         angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, divide_absorbing, exp2, fabs, fmax, fmin, fmod,
         heaviside, imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg,
-        rint, scale, scale_either, sech_squared, select, share, sinc, stack, to_device, where,
+        rint, scale, scale_either, sech_squared, select, share, sinc, sparse_matmul, stack, to_device, where,
     )
 } | {
     **{name: logical(name) for name in ("logical_and", "logical_not", "logical_or", "logical_xor")},

@@ -43,6 +43,19 @@ class Factor:
 
     __hash__ = object.__hash__
 
+    def layers(self) -> list[tuple[Any, Any]]:
+        """The matrix as columns and values of the first entry of each row, of the second, and so on; 0 past the end."""
+        matrix = self.matrix
+        widths = np.diff(matrix.indptr)
+        result = []
+        for k in range(max(int(widths.max(initial=0)), 1)):
+            there = widths > k
+            columns, values = np.zeros(len(widths), np.int64), np.zeros(len(widths), matrix.dtype)
+            places = matrix.indptr[:-1][there] + k
+            columns[there], values[there] = matrix.indices[places], matrix.data[places]
+            result.append((columns, values))
+        return result
+
     def on_all(self, shape: tuple[int, ...]) -> Any:
         """The matrix of x -> A x on the elements of an x of this shape in a row."""
         if len(shape) == 1:
