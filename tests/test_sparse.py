@@ -96,6 +96,34 @@ def test_a_local_pattern_leaves_out_what_is_zero_here() -> None:
     np.testing.assert_array_equal(gt.jacobian(branching, sparse=True, local=True)(x).toarray(), np.diag(2 * x))
 
 
+def test_a_local_pattern_knows_who_won() -> None:
+    """Of general functions too: the largest element of each row, the order of sorted ones."""
+    x = np.array([3.0, 1.0, 2.0, 5.0, 4.0, 6.0])
+    largest = lambda x: gt.max(gt.reshape(x, (2, 3)), axis=1)
+    assert gt.prepare_jacobian(largest, x).pattern.nnz == 6
+    np.testing.assert_array_equal(gt.prepare_jacobian(largest, x, local=True).pattern.indices, [0, 5])
+    np.testing.assert_array_equal(gt.prepare_jacobian(gt.sort, x, local=True).pattern.indices, [1, 2, 0, 4, 3, 5])
+    assert gt.prepare_hessian(lambda x: gt.sum(largest(x) ** 2), x).pattern.nnz == 18
+    assert gt.prepare_hessian(lambda x: gt.sum(largest(x) ** 2), x, local=True).pattern.nnz == 2
+
+
+def test_examples_of_a_batch_do_not_mix() -> None:
+    """Matrices of a stack, rows of an array: each is a block."""
+    x = np.linspace(0.1, 1.2, 16) + np.tile(np.eye(2).ravel() * 4, 4)
+    stack = lambda x: gt.reshape(x, (4, 2, 2))
+    for f, blocks in [
+        (lambda x: gt.ravel(gt.linalg.inv(stack(x))), 64),
+        (lambda x: gt.linalg.det(stack(x)), 16),
+        (lambda x: gt.ravel(gt.linalg.solve(stack(x), stack(x)[:, :, :1])), 32),
+        (lambda x: gt.ravel(gt.nn.softmax(gt.reshape(x, (8, 2)))), 32),
+        (lambda x: gt.ravel(stack(x) @ stack(x)), 48),
+        (lambda x: gt.ravel(gt.fft.fft(gt.reshape(x, (8, 2))).real), 32),
+    ]:
+        P = gt.prepare_jacobian(f, x)
+        np.testing.assert_allclose(P(x).toarray(), gt.jacobian(f)(x).numpy(), atol=1e-12)
+        assert P.pattern.nnz == blocks
+
+
 def test_a_global_pattern_of_a_branch_is_refused() -> None:
     with pytest.raises(TypeError, match=r"looks at values \(at .*test_sparse.py.*local=True"):
         gt.jacobian(lambda x: x if x[0] > 0 else x[::-1], sparse=True)(POINT)

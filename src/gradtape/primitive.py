@@ -69,10 +69,11 @@ class Primitive:
 
     `batch`: "align" (elementwise), a `Core`, an `Axes`, an `Alike`, or a function (size, values, flags, **parameters).
     `saves[i]`: names of what argument i's pullback needs, out of the arguments and y. `series`: a Taylor rule of its
-    own (PRODUCT, or one of those in taylor_rules.py); None: the one of its kind.
+    own (PRODUCT, or one of those in taylor_rules.py); None: the one of its kind. `mixes`: along which axes elements
+    come together, where `batch` is a function and does not say.
     """
 
-    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "bits", "series")
+    __slots__ = ("name", "kernel", "arguments", "batch", "saves", "outputs", "fallible", "bits", "series", "mixes")
 
     def __init__(
         self,
@@ -87,6 +88,7 @@ class Primitive:
         self.saves = tuple(frozenset(names) for names in saves)
         self.outputs, self.fallible = 1, False
         self.series: Any = None
+        self.mixes = batch
         self.bits: dict[int, list[int]] = {}
         if register:
             assert name not in REGISTRY, f"two primitives are called {name}"
@@ -265,6 +267,7 @@ class General(Primitive):
         joint_vjp: Callable[..., Any] | None = None,
         joint_jvp: Callable[..., Any] | None = None,
         series: Any = None,
+        mixes: Any = None,
     ):
         self.joint_vjp, self.joint_jvp = joint_vjp, joint_jvp
         vjps, jvps = as_rules(vjp), as_rules(jvp)
@@ -279,6 +282,7 @@ class General(Primitive):
             saves = [[name for name in rule.names if name in known] if rule else [] for rule in rules]
         super().__init__(name, kernel, arguments, batch, saves, register)
         self.outputs, self.fallible, self.series = outputs, True, series
+        self.mixes = mixes or batch
         #: The vjps as functions (g, saved arguments, y, parameters), for the sweep.
         self.pullbacks = [None if rule is None else with_positions(rule, self.arguments) for rule in self.vjps]
 

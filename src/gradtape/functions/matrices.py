@@ -118,6 +118,7 @@ _SOLVE = General(
     jvp=(lambda da, a, y: -solve_matrices(a, da @ y), lambda db, a: solve_matrices(a, db)),
     batch=_solve_batch,
     series=Solves(a=0, b=1, product=lambda a, y: a @ y),
+    mixes=Core((2, 2)),
 )
 
 

@@ -25,7 +25,8 @@ from ..functions.declare import shape_of
 from ..functions.static import innermost
 from ..primitive import Alike, Axes, Bilinear, Core, Elementwise, General, Linear, Primitive, Route, Rule, Zero, apply
 from ..tensor import Tensor, Virtual, VirtualTensor, concrete, tensor
-from .linear_maps import Mixing, bilinear_sets, linear_sets, mixed_sets, positions_in
+from .dual import push_forward
+from .linear_maps import Mixing, bilinear_sets, linear_sets, local_sets, mixed_sets, positions_in
 
 ndarray = np.ndarray
 
@@ -144,7 +145,7 @@ class Application:
 
     def mixing(self, i: int) -> Mixing | None:
         """Along which axes of argument i elements come together; None: along all of them."""
-        rule, shape = self.primitive.batch, self.shapes[i]
+        rule, shape = self.primitive.mixes, self.shapes[i]
         count, rank = len(self.values), len(shape)
         if rule == "align":
             rule = Core((0,) * count)
@@ -153,14 +154,21 @@ class Application:
             axes = tuple(range(rank - core[i], rank))
             return Mixing(axes, axes, max([len(s) - c for s, c in zip(self.shapes, core, strict=True)]))
         if isinstance(rule, Axes | Alike):
-            named: list[int] = []
-            for name in rule.names:
-                value = self.parameters[name]
-                named += value if isinstance(value, tuple) else (value,)
+            named = self.named_axes()
+            if rank < max(map(len, self.shapes)):
+                return None  # one that lacks the axes: see `mixed`
             also = [rank + a for a in rule.also]
             gone = also if self.parameters.get("keepdims", True) else named + also
             return Mixing(tuple(named + also), tuple(gone), None)
         return None
+
+    def named_axes(self) -> list[int]:
+        """The axes that parameters name."""
+        named: list[int] = []
+        for name in self.primitive.mixes.names:
+            value = self.parameters[name]
+            named += value if isinstance(value, tuple) else (value,)
+        return named
 
     def mixed(self, which: Sequence[int], shape: tuple[int, ...]) -> IndexSets | None:
         """Everything in these arguments that comes together in an element of the result."""
@@ -168,7 +176,14 @@ class Application:
         for i in which:
             sets = self.sets(i)
             if sets is not None:
-                total = joined(total, mixed_sets(sets, self.shapes[i], self.mixing(i), shape))
+                own, mixing = self.shapes[i], self.mixing(i)
+                if isinstance(self.primitive.mixes, Alike):
+                    axes, most = tuple(self.named_axes()), max(map(len, self.shapes))
+                    if len(own) < most:  # a result of a reduction: as if it had kept its axes
+                        lengths = iter(own)
+                        own = tuple([1 if a in axes else next(lengths) for a in range(most)])
+                    mixing = Mixing(axes, axes if len(shape) < most else (), None)
+                total = joined(total, mixed_sets(sets, own, mixing, shape))
         return total
 
 
@@ -249,8 +264,29 @@ def sets_of_bilinear(do: Application, known: Any, shapes: Any, y: Any) -> list[I
 
 
 def sets_of_general(do: Application, known: Any, shapes: Any, y: Any) -> list[IndexSets | None]:
-    """Everything that comes together, in each output."""
-    return [do.mixed(range(len(known)), shape) for shape in shapes]
+    """Everything that comes together, in each output; at one point, what its pushforward there says."""
+    values = [plain(part) for part in (y if do.primitive.outputs != 1 else (y,))]
+    real = all([part is not None and not is_complex(part) for part in [*known, *values]])
+    if not (do.scan.local and real):
+        return [do.mixed(range(len(known)), shape) for shape in shapes]
+    moving = [i for i in range(len(known)) if do.sets(i) is not None]
+    result = []
+    for k, shape in enumerate(shapes):
+
+        def push(parts: list[ndarray], k: int = k, shape: Any = shape) -> Any:
+            tangents: list[Any] = [None] * len(known)
+            for i, part in zip(moving, parts, strict=True):
+                tangents[i] = part
+            primitive = do.primitive
+            whole = values[0] if primitive.outputs == 1 else tuple(values)
+            dy = push_forward(primitive, whole, known, tangents, do.parameters)
+            dy = dy if primitive.outputs == 1 or dy is None else dy[k]
+            return np.zeros(shape) if dy is None else dy
+
+        sets = [s for s in map(do.sets, moving) if s is not None]
+        found = local_sets(push, [do.shapes[i] for i in moving], sets, shape, [do.mixing(i) for i in moving])
+        result.append(do.mixed(moving, shape) if found is None else found)
+    return result
 
 
 SETS: dict[type[Primitive], Any] = {

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...arrays import numpy_kernels as kernels
-from ...arrays.index_sets import scipy_sparse
 
 ndarray = np.ndarray
 Shape = tuple[int, ...]
@@ -103,16 +102,8 @@ class Memo:
 
     def move(self, e: Entries, positions: ndarray, factors: ndarray | None) -> Move:
         """The same, worked out."""
-        sparse = scipy_sparse()
-        # a matrix with the number of each entry in its row; its rows at the positions are those of the result
-        order = np.argsort(e.rows, kind="stable")
-        height = int(max(e.rows.max(initial=-1), positions.max(initial=-1))) + 2
-        ends = np.concatenate([[0], np.cumsum(np.bincount(e.rows, minlength=height))])
-        numbered = sparse.csr_array((order, np.arange(len(order)), ends), shape=(height, max(len(order), 1)))
-        picked = numbered[np.where(positions < 0, height - 1, positions)]
-        rows = np.repeat(np.arange(len(positions)), np.diff(picked.indptr))
-        taken = picked.data.astype(np.intp)
-        if len(np.unique(taken)) == len(taken):  # each entry at most once: in the order in which they were
+        rows, taken = picked(e, positions)
+        if repeats(taken) == 0:  # each entry at most once: in the order in which they were
             again = np.argsort(taken)
             rows, taken = rows[again], taken[again]
         new = self.entries(rows, e.columns[taken])
@@ -144,6 +135,30 @@ class Memo:
             found = self.found[key] = (Move(new, which, uniform(factors, e.rows[taken])), labels)
         move: Move = found[0]
         return move
+
+
+def repeats(index: ndarray) -> int:
+    """How many non-negative integers there are among these that were there before."""
+    return len(index) - int(np.count_nonzero(np.bincount(index))) if len(index) else 0
+
+
+def picked(e: Entries, positions: ndarray) -> tuple[ndarray, ndarray]:
+    """Which entries stand in the rows at the positions (-1: none), as pairs (number of the position, of the entry)."""
+    height = int(max(e.rows.max(initial=-1), positions.max(initial=-1))) + 2  # the last row has none
+    positions = np.where(positions < 0, height - 1, positions)
+    if not repeats(e.rows):
+        number = np.full(height, -1)
+        number[e.rows] = np.arange(len(e))
+        found = number[positions]
+        rows = np.flatnonzero(found >= 0)
+        return rows, found[rows]
+    order = np.argsort(e.rows, kind="stable")
+    counts = np.bincount(e.rows, minlength=height)
+    starts = np.cumsum(counts) - counts
+    many = counts[positions]
+    rows = np.repeat(np.arange(len(positions)), many)
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(many) - many, many)
+    return rows, order[np.repeat(starts[positions], many) + within]
 
 
 def uniform(factors: ndarray | None, rows: ndarray) -> Any:
@@ -228,16 +243,15 @@ class Placement:
     def __init__(self, pattern: Any, terms: Sequence[Entries]):
         m, n = pattern.shape
         self.size, self.rows = pattern.nnz, m
-        numbered = scipy_sparse().csr_array(
-            (np.arange(1, self.size + 1), pattern.indices, pattern.indptr), shape=(m, n)
-        )
+        every = np.repeat(np.arange(m) * n, np.diff(pattern.indptr)) + pattern.indices  # in increasing order
         #: For each term which weights count (None: all) and where they go.
         self.places: list[tuple[Any, Any]] = []
         count = np.zeros(self.size, np.int64)
         for e in terms:
-            place = np.asarray(numbered[e.rows, e.columns]).reshape(-1) - 1 if len(e) else np.zeros(0, np.int64)
-            kept = np.flatnonzero(place >= 0)
-            np.add.at(count, place[kept], 1)
+            wanted = e.rows.astype(np.int64) * n + e.columns
+            place = np.minimum(np.searchsorted(every, wanted), self.size - 1)
+            kept = np.flatnonzero(every[place] == wanted) if self.size else np.zeros(0, np.int64)
+            count += np.bincount(place[kept], minlength=self.size)
             self.places.append((None if len(kept) == len(e) else kept, place[kept]))
         self.apart = bool((count == 1).all())
         self.kept: Any = None
@@ -246,7 +260,7 @@ class Placement:
     def table(self, pattern: Any, terms: Sequence[Entries]) -> list[tuple[int, bool]] | None:
         """For each term its slot and whether it is the first there, or None if there is no such table."""
         widths = np.diff(pattern.indptr)
-        if not terms or not all([len(e) and len(np.unique(e.rows)) == len(e) for e in terms]):
+        if not terms or not all([len(e) and not repeats(e.rows) for e in terms]):
             return None
         order = sorted(range(len(terms)), key=lambda i: float(np.mean(terms[i].columns - terms[i].rows)))
         # terms of the same distance from the diagonal share a slot
@@ -292,7 +306,8 @@ class Placement:
             if self.apart:
                 data[place] = part
             else:
-                np.add.at(data, place, part)
+                part = np.broadcast_to(part, place.shape)
+                data += np.bincount(place, weights=part, minlength=self.size)
         return data
 
     def from_table(self, terms: Terms) -> ndarray:
