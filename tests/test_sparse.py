@@ -96,17 +96,6 @@ def test_a_local_pattern_leaves_out_what_is_zero_here() -> None:
     np.testing.assert_array_equal(gt.jacobian(branching, sparse=True, local=True)(x).toarray(), np.diag(2 * x))
 
 
-def test_a_local_pattern_knows_who_won() -> None:
-    """Of general functions too: the largest element of each row, the order of sorted ones."""
-    x = np.array([3.0, 1.0, 2.0, 5.0, 4.0, 6.0])
-    largest = lambda x: gt.max(gt.reshape(x, (2, 3)), axis=1)
-    assert gt.prepare_jacobian(largest, x).pattern.nnz == 6
-    np.testing.assert_array_equal(gt.prepare_jacobian(largest, x, local=True).pattern.indices, [0, 5])
-    np.testing.assert_array_equal(gt.prepare_jacobian(gt.sort, x, local=True).pattern.indices, [1, 2, 0, 4, 3, 5])
-    assert gt.prepare_hessian(lambda x: gt.sum(largest(x) ** 2), x).pattern.nnz == 18
-    assert gt.prepare_hessian(lambda x: gt.sum(largest(x) ** 2), x, local=True).pattern.nnz == 2
-
-
 def test_examples_of_a_batch_do_not_mix() -> None:
     """Matrices of a stack, rows of an array: each is a block."""
     x = np.linspace(0.1, 1.2, 16) + np.tile(np.eye(2).ravel() * 4, 4)

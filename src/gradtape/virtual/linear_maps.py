@@ -25,8 +25,6 @@ UNIT = 1 + 0.7321j
 DIGITS = 128
 #: Largest number of elements that unit vectors are worth trying on.
 UNITS_LIMIT = 20_000_000
-#: The same where each trial is the pushforward of a whole function.
-PUSHES_LIMIT = 1_000_000
 
 
 class Mixing(NamedTuple):
@@ -190,32 +188,6 @@ def linear_sets(
             if matrix is None:
                 return None
             part = through(matrix, part)
-        total = part if total is None else total.union(part)
-    return total
-
-
-def local_sets(
-    push: Callable[[list[ndarray]], Any],
-    shapes: list[Shape],
-    sets: list[IndexSets],
-    shape: Shape,
-    mixing: list[Mixing | None],
-) -> IndexSets | None:
-    """The sets of a result from a pushforward of tangents of arguments of these shapes; None: too much to read."""
-    kinds = [np.dtype(float)] * len(shapes)
-    found = selection(push, shapes, kinds)
-    if found is not None:
-        return stacked(sets).take(found)
-    total: IndexSets | None = None
-    for place, own in enumerate(sets):
-
-        def alone(x: ndarray, place: int = place) -> Any:
-            return push([x if i == place else np.zeros(s) for i, s in enumerate(shapes)])
-
-        matrix = by_unit_vectors(alone, shapes[place], kinds[place], shape, mixing[place], PUSHES_LIMIT)
-        if matrix is None:
-            return None
-        part = through(matrix, own)
         total = part if total is None else total.union(part)
     return total
 

@@ -25,8 +25,7 @@ from ..functions.declare import shape_of
 from ..functions.static import innermost
 from ..primitive import Alike, Axes, Bilinear, Core, Elementwise, General, Linear, Primitive, Route, Rule, Zero, apply
 from ..tensor import Tensor, Virtual, VirtualTensor, concrete, tensor
-from .dual import push_forward
-from .linear_maps import Mixing, bilinear_sets, linear_sets, local_sets, mixed_sets, positions_in
+from .linear_maps import Mixing, bilinear_sets, linear_sets, mixed_sets, positions_in
 
 ndarray = np.ndarray
 
@@ -264,29 +263,8 @@ def sets_of_bilinear(do: Application, known: Any, shapes: Any, y: Any) -> list[I
 
 
 def sets_of_general(do: Application, known: Any, shapes: Any, y: Any) -> list[IndexSets | None]:
-    """Everything that comes together, in each output; at one point, what its pushforward there says."""
-    values = [plain(part) for part in (y if do.primitive.outputs != 1 else (y,))]
-    real = all([part is not None and not is_complex(part) for part in [*known, *values]])
-    if not (do.scan.local and real):
-        return [do.mixed(range(len(known)), shape) for shape in shapes]
-    moving = [i for i in range(len(known)) if do.sets(i) is not None]
-    result = []
-    for k, shape in enumerate(shapes):
-
-        def push(parts: list[ndarray], k: int = k, shape: Any = shape) -> Any:
-            tangents: list[Any] = [None] * len(known)
-            for i, part in zip(moving, parts, strict=True):
-                tangents[i] = part
-            primitive = do.primitive
-            whole = values[0] if primitive.outputs == 1 else tuple(values)
-            dy = push_forward(primitive, whole, known, tangents, do.parameters)
-            dy = dy if primitive.outputs == 1 or dy is None else dy[k]
-            return np.zeros(shape) if dy is None else dy
-
-        sets = [s for s in map(do.sets, moving) if s is not None]
-        found = local_sets(push, [do.shapes[i] for i in moving], sets, shape, [do.mixing(i) for i in moving])
-        result.append(do.mixed(moving, shape) if found is None else found)
-    return result
+    """Everything that comes together, in each output."""
+    return [do.mixed(range(len(known)), shape) for shape in shapes]
 
 
 SETS: dict[type[Primitive], Any] = {
