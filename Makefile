@@ -1,4 +1,4 @@
-# demo, test, test-full, test-torch, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
+# demo, test, test-full, test-torch, test-gpu, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
 # and makes it again when pyproject.toml changes. Needed on the machine: Python 3.11 or newer, git and make.
 
 # The first interpreter that is new enough; say `make PYTHON=... test` for another.
@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS  ?=
 OUT         := out
 
-.PHONY: help demo test test-full test-torch bench lint clean
+.PHONY: help demo test test-full test-torch test-gpu bench lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make test       ruff, the strict type check and the tests"
 	@echo "make test-full  the same with the slow tests and fifty times as many random programs"
 	@echo "make test-torch the samples of all functions on PyTorch tensors"
+	@echo "make test-gpu   the same on CuPy's arrays and PyTorch's on a GPU"
 	@echo "make bench      gradtape beside its peers: a table, JSON and a plot (BENCH_ARGS='--help' for options)"
 	@echo "make lint       ruff and the strict type check"
 	@echo "make clean      removes environments, caches and $(OUT)/"
@@ -37,8 +38,8 @@ help:
 	@touch $@
 
 # Small matrices, and processes side by side: threads of the linear algebra would only wait for each other.
-test test-full test-torch: export OPENBLAS_NUM_THREADS := 1
-test test-full test-torch: export OMP_NUM_THREADS := 1
+test test-full test-torch test-gpu: export OPENBLAS_NUM_THREADS := 1
+test test-full test-torch test-gpu: export OMP_NUM_THREADS := 1
 
 demo: .venv/demo/.stamp
 	@.venv/demo/bin/python examples/demo.py --out $(OUT)
@@ -61,6 +62,13 @@ test-full: .venv/test/.stamp
 test-torch: .venv/torch/.stamp
 	.venv/torch/bin/python -m pytest -n 2 -k torch tests/test_array_libraries.py tests/test_primitives_on_libraries.py \
 	  $(PYTEST_ARGS)
+
+# On a machine with an NVIDIA GPU: CuPy's arrays and PyTorch's on the GPU. GPU_PYTHON names an interpreter that has CuPy,
+# PyTorch, array-api-compat, SciPy and pytest already, for where they are part of the machine.
+GPU_PYTHON ?= .venv/gpu/bin/python
+test-gpu: $(if $(filter .venv/%,$(GPU_PYTHON)),.venv/gpu/.stamp)
+	GRADTAPE_GPU=1 PYTHONPATH=src "$(GPU_PYTHON)" -m pytest -k "cupy or cuda" tests/test_array_libraries.py \
+	  tests/test_features_on_libraries.py tests/test_primitives_on_libraries.py $(PYTEST_ARGS)
 
 # Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
 PEERS := tensorflow-cpu jax torch==2.13.0 autograd

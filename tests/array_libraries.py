@@ -28,10 +28,21 @@ LIBRARIES = {
     if importlib.util.find_spec(library)
 }  # fmt: skip
 
+#: What has no business without a GPU: `make test-gpu` asks for it. ("cuda": PyTorch's tensors on the GPU.)
+if os.environ.get("GRADTAPE_GPU"):
+    LIBRARIES |= {"cupy": "cupy", "cuda": "torch"}
+
+#: Which library's arrays these are.
+SAME = {"cuda": "torch"}
+
+TITLES = {"jax": "JAX", "torch": "PyTorch", "cuda": "PyTorch", "dask": "Dask", "cupy": "CuPy"}
+
 
 def maker(library: str) -> Callable[[Any], Any]:
     """The function that makes an array of this library from NumPy's."""
     namespace = importlib.import_module(LIBRARIES[library])
+    if library == "cuda":
+        return lambda x: namespace.asarray(np.array(x), device="cuda")
     if library == "jax":
         import jax
 

@@ -12,7 +12,7 @@ import pytest
 import gradtape as gt
 from gradtape.arrays.libraries import Library
 
-from .array_libraries import LIBRARIES, maker
+from .array_libraries import LIBRARIES, TITLES, maker
 
 every_library = pytest.mark.parametrize("library", LIBRARIES)
 
@@ -136,7 +136,7 @@ def test_arrays_of_two_libraries_are_refused(library: str) -> None:
     """The error names both; numbers are of no library."""
     array = maker(library)
     x = gt.asarray(array(X))
-    title = {"jax": "JAX", "torch": "PyTorch", "dask": "Dask"}.get(library, "array-api-strict")
+    title = TITLES.get(library, "array-api-strict")
     for other in (X, gt.asarray(X)):
         with pytest.raises(TypeError, match=rf"gradtape.multiply: arrays of {title} and of NumPy in one operation"):
             x * other
@@ -174,7 +174,7 @@ def test_what_a_library_lacks_is_named() -> None:
         gt.special.erf(strict.asarray(X))
 
 
-@pytest.mark.parametrize("library", [library for library in ("jax", "torch") if library in LIBRARIES])
+@pytest.mark.parametrize("library", [library for library in ("jax", "torch", "cuda") if library in LIBRARIES])
 def test_half_precision(library: str) -> None:
     """Numbers of 16 bits stay what they are, the kind that NumPy has not among them."""
     array = maker(library)

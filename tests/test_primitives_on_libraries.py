@@ -15,7 +15,7 @@ import pytest
 from gradtape.arrays.dtypes import numpy_dtype
 from gradtape.errors import NoKernelError
 
-from .array_libraries import LIBRARIES, LibraryCase, maker
+from .array_libraries import LIBRARIES, SAME, LibraryCase, maker
 from .samples import SAMPLES, Sample
 from .test_primitives import FLOWING, differentiated
 
@@ -27,6 +27,7 @@ RARE = [
 #: What a library has not: the function that the error names begins like this.
 LACKS = {
     "array_api_strict": {"special.": "the standard has no special functions"},
+    "cupy": {f"special.{name}": "CuPy has no such function" for name in RARE},
     "jax": {f"special.{name}": "JAX has no such function" for name in RARE},
     "torch": {f"special.{name}": "PyTorch has no such function" for name in [*RARE, "beta", "betainc", "exp1", "expi"]},
 }
@@ -35,11 +36,16 @@ LACKS = {
 OTHERWISE = {
     ("torch", "svd[2x4]"): "the signs of singular vectors are the library's choice",
     ("jax", "xlogy[3,3]"): "XLA takes numbers below 1e-308 for 0",
-}
+    ("cupy", "floor_divide[floor_divide special]"): "CuPy rounds the quotient before it takes the floor",
+    ("cupy", "remainder[remainder special]"): "CuPy rounds the quotient before it takes the floor",
+} | {
+    (library, name): "the signs of vectors are the library's choice"
+    for library in ("cupy", "cuda") for name in ("svd", "svd_full", "eigh", "eig")
+}  # fmt: skip
 
 #: Derivatives looked at beside the gradient: where they are cheap, for rules are the same on all libraries.
 CHEAP = ["pushforward", "batch", "second order"]
-MODES = {"array_api_strict": CHEAP, "torch": CHEAP}
+MODES = {"array_api_strict": CHEAP, "torch": CHEAP, "cuda": CHEAP, "cupy": CHEAP}
 
 #: Samples of each primitive on JAX that are not marked slow.
 FEW = 2
@@ -80,25 +86,28 @@ def test_other_modes(library: str, s: Sample) -> None:
 
 def look(library: str, s: Sample, modes: list[str]) -> None:
     """Compare the sample on a library with the same on NumPy."""
-    if (library, str(s)) in OTHERWISE:
-        pytest.skip(OTHERWISE[library, str(s)])
+    same = SAME.get(library, library)
+    for which in ((same, str(s)), (library, s.primitive)):
+        if which in OTHERWISE:
+            pytest.skip(OTHERWISE[which])
     array, wrt = maker(library), differentiated(s)
     left_out = ["batch"] * (not s.batched) + ["second order"] * (not s.smooth or s.order < 2)
     ours = LibraryCase(s.function, s.arguments, wrt, np.asarray)
     with np.errstate(all="ignore"):
         theirs = LibraryCase(s.function, s.arguments, wrt, array)
-        kind = type(array(1.0))
+        kind, place = type(array(1.0)), getattr(array(1.0), "device", None)
         for what in [mode for mode in modes if mode not in left_out]:
             try:
                 found = theirs.ask(what)
             except NoKernelError as error:
                 name = str(error).rpartition("has no function ")[2]
-                reasons = [reason for start, reason in LACKS.get(library, {}).items() if name.startswith(start)]
+                reasons = [reason for start, reason in LACKS.get(same, {}).items() if name.startswith(start)]
                 if not reasons:
                     raise
                 pytest.skip(reasons[0])
             for y, want in zip(found, ours.ask(what), strict=True):
                 assert type(y.data) is kind, what
+                assert getattr(y.data, "device", None) == place, what
                 assert numpy_dtype(y.dtype) == want.dtype, what
                 assert y.shape == want.shape, what
                 close(y.numpy(), want.numpy(), s.tolerance * (100 if what == "second order" else 1), what)

@@ -69,7 +69,11 @@ def enter(observer: Observer) -> None:
 
 def leave(observer: Observer) -> None:
     """Stop it looking on; in any order, and it may be gone already."""
-    ACTIVE.set(tuple([other for other in ACTIVE.get() if other is not observer]))
+    observers = ACTIVE.get()
+    if observers and observers[-1] is observer:
+        ACTIVE.set(observers[:-1])
+    else:
+        ACTIVE.set(tuple([other for other in observers if other is not observer]))
 
 
 def move(observer: Observer, place: int) -> None:

@@ -291,6 +291,10 @@ def with_positions(rule: Rule, arguments: Sequence[str]) -> Callable[..., Any]:
     """The rule as a function (g, saved arguments, y, parameters): its names are looked up once, here."""
     function = rule.function
     plan = [(name, arguments.index(name) if name in arguments else -1) for name in rule.names]
+    places = [i for _, i in plan]
+    if rule.names[:1] == ("y",) and min(places[1:], default=0) >= 0:  # no parameters: without a look at names
+        rest = places[1:]
+        return lambda g, saved, y, parameters: function(g, y, *[saved[i] for i in rest])
 
     def pullback(g: Any, saved: Sequence[Any], y: Any, parameters: dict[str, Any]) -> Any:
         return function(g, *[saved[i] if i >= 0 else y if name == "y" else parameters[name] for name, i in plan])

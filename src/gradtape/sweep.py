@@ -54,7 +54,7 @@ def reaches(records: Iterable[Any], sources: set[int]) -> set[int]:
     needed = set(sources)
     reach = needed.add
     for record in records:
-        if record is None:
+        if record is None:  # a watched source, or the end
             continue
         size = len(record)
         if size == 8:
@@ -68,25 +68,26 @@ def reaches(records: Iterable[Any], sources: set[int]) -> set[int]:
     return needed
 
 
+@np.errstate(all="ignore")
 def pull_back(
-    records: list[Any], cotangents: dict[int, Any], wanted: set[int], needed: set[int] | None, raw: bool
-) -> dict[int, Any]:
-    """Carry cotangents (by key, each of its primal's shape) through the records, which are consumed; return the
-    cotangents of the `wanted` keys. `needed`: keys worth carrying to (None: all)."""
+    records: list[Any], cotangents: dict[int, Any], inner: set[int], needed: set[int] | None, raw: bool
+) -> None:
+    """Carry cotangents (by key, each of its primal's shape) through the records, which are consumed: None, records.
+
+    What is left in `cotangents` are those of the sources, and of the `inner` keys, which have records.
+    `needed`: keys worth carrying to (None: all).
+    """
     take = cotangents.pop
     get = cotangents.get
-    found: dict[int, Any] = {}
-    while records:
-        record = records.pop()
-        if record is None:  # a watched source
-            continue
+    kept: dict[int, Any] = {}
+    for record in iter(records.pop, None):  # so that each is let go of when its turn has come
         g = take(record[1], None)
         if g is None:  # nothing downstream needed this
             continue
         if g.__class__ is OuterSum:
             g = g.dense()
-        if record[1] in wanted:
-            found[record[1]] = g
+        if inner and record[1] in inner:
+            kept[record[1]] = g
         size = len(record)
         twice = False
         if size == 5:  # one argument: the last of them
@@ -151,11 +152,7 @@ def pull_back(
         else:
             cotangents[k] = add(total, part)
         part = total = None
-    for key in wanted:
-        if key not in found and key in cotangents:
-            g = cotangents[key]
-            found[key] = g.dense() if g.__class__ is OuterSum else g
-    return found
+    cotangents.update(kept)
 
 
 def pull_general(
@@ -375,22 +372,24 @@ def run(trace: Trace, seeds: dict[int, Any], sources: list[int], consume: bool) 
     Results are raw arrays if the seeds are and nobody looks on, else Tensors.
     """
     slots = trace.slots
-    records = list(slots.values())
+    records: list[Any] = [None]  # where the sweep ends
+    records += filter(None, slots.values())  # without those of watched sources, which are None
     wanted = set(sources)
     needed = None if wanted >= trace.roots else reaches(records, wanted)
+    inner = set(filter(slots.get, sources))
     if consume and not trace.fallible:
         slots.clear()
-    raw = not active() and not trace.virtual and not any([isinstance(g, Tensor) for g in seeds.values()])
-    with np.errstate(all="ignore"):
-        found = pull_back(records, seeds, wanted, needed, raw)
+    raw = not trace.virtual and not active() and not any([isinstance(g, Tensor) for g in seeds.values()])
+    pull_back(records, seeds, inner, needed, raw)
     if consume:
         slots.clear()
-    results = [found.get(key) for key in sources]
-    if raw:
-        for i in range(len(results)):
-            g = results[i]
-            if g.__class__ is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > HELD_ONCE + 1:
-                # More than the two tables, the list, this name and getrefcount's argument refer to it: a large slope
-                # was handed on as it is. A result shares no memory with what the user holds.
-                results[i] = g.copy()
+    results = list(map(seeds.get, sources))
+    for i in range(len(results)):  # enumerate would hold on to g
+        g = results[i]
+        if g.__class__ is OuterSum:
+            results[i] = g.dense()
+        elif raw and g.__class__ is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > HELD_ONCE:
+            # More than the table, the list, this name and getrefcount's argument refer to it: a large slope
+            # was handed on as it is. A result shares no memory with what the user holds.
+            results[i] = g.copy()
     return results

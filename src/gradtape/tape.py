@@ -23,7 +23,7 @@ from .functions.manipulation import broadcast_to, reshape
 from .functions.static import zeros_like
 from .nest import flatten
 from .sweep import Trace, fit, reaches, run
-from .tensor import Tensor, Variable, tensor, tracked
+from .tensor import Tensor, Variable, ndarray, new, tensor, tracked
 from .virtual.batched import Batched, batched_seeds, unbatched
 
 PLAIN = frozenset([Tensor, Variable])
@@ -57,7 +57,7 @@ class TapeTrace(Trace):
     __slots__ = ("watch_accessed", "variables", "state")
 
     def __init__(self, watch_accessed: bool):
-        super().__init__()
+        Trace.__init__(self)
         self.watch_accessed = watch_accessed
         self.state = "new"  # then: recording, closed, used; kept here, for copies of a tape share their record
         self.variables: dict[int, Variable] = {}
@@ -66,15 +66,15 @@ class TapeTrace(Trace):
         """Begin to watch a trainable variable."""
         if self.watch_accessed and variable.trainable:
             self.variables[variable.order] = variable
-            dtype = variable._data.dtype
-            if (dtype.kind in "fc" if type(variable) is Variable else is_floating(dtype)):
-                self.slots[variable._key] = None
-                self.roots.add(variable._key)
+            if variable.floating:
+                key = variable._key
+                self.slots[key] = None
+                self.roots.add(key)
 
     def follow_variable(self, variable: Variable) -> None:
         """Watch this variable."""
         self.variables[variable.order] = variable
-        if is_floating(variable._data.dtype):
+        if variable.floating:
             self.follow(variable)
 
 
@@ -252,13 +252,15 @@ class GradientTape:
     def _simple_gradient(self, target: Any, sources: Any) -> Any:
         """The common case in few steps: a recorded target, a tracked source or a list of them; else NotImplemented."""
         trace = self._trace
-        if type(target) is not Tensor or trace is None or target._key not in trace.slots or trace.state in UNUSABLE:
+        if type(target) is not Tensor or trace is None or trace.state in UNUSABLE:
+            return NotImplemented
+        slots = trace.slots
+        if target._key not in slots:
             return NotImplemented
         many = type(sources) is list
-        leaves = sources if many else [sources]
         keys = []
-        for leaf in leaves:
-            if type(leaf) not in PLAIN or leaf._key not in trace.slots:
+        for leaf in sources if many else (sources,):
+            if type(leaf) not in PLAIN or leaf._key not in slots:
                 return NotImplemented
             keys.append(leaf._key)
         data = target._data
@@ -269,14 +271,16 @@ class GradientTape:
             return NotImplemented
         else:
             seed = data.dtype.type(1) if not data.shape else np.ones(data.shape, data.dtype)
-        results: list[Any] = []
-        for g in self._sweep(trace, {target._key: seed}, keys):
-            if g is not None:
+        results = self._sweep(trace, {target._key: seed}, keys)
+        for i, g in enumerate(results):
+            if g.__class__ is ndarray and g.dtype.kind == "f":
+                results[i] = handle = new(Tensor)
+                handle._data = g
+                handle._key = 0
+            elif g is not None:
                 if g.dtype.kind == "c":
                     g = conj(g)
-                if not isinstance(g, Tensor):
-                    g = tensor(g)
-            results.append(g)
+                results[i] = g if isinstance(g, Tensor) else tensor(g)
         return results if many else results[0]
 
     def _usable(self, method: str) -> TapeTrace:
@@ -292,7 +296,9 @@ class GradientTape:
 
     def _sweep(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int]) -> list[Any]:
         """Run the reverse sweep; a non-persistent tape ends its recording and is used up by success."""
-        taken = numbers_taken(trace, keys) if trace.numbers else {}
+        if not trace.numbers:
+            return self._swept(trace, seeds, keys)
+        taken = numbers_taken(trace, keys)
         results = self._swept(trace, seeds, keys)
         for key, g in zip(keys, results, strict=True):
             if g is None and key in taken:

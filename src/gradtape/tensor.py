@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .arrays.dtypes import kind_of, numpy_dtype
+from .arrays.dtypes import is_floating, kind_of, numpy_dtype
 from .arrays.libraries import library_of, title_of, to_numpy
 from .context import active, next_key
 from .errors import LostGradientError, users_line, warn
@@ -275,11 +275,12 @@ class Variable(Tensor):
     6.0
     """
 
-    __slots__ = ("name", "trainable", "order")
+    __slots__ = ("name", "trainable", "order", "floating")
     _made = count()
     name: str
     trainable: bool
     order: int
+    floating: bool
 
     def __init__(self, initial_value: Any, trainable: bool = True, name: str | None = None, dtype: Any = None):
         if callable(initial_value) and not isinstance(initial_value, Tensor):
@@ -296,6 +297,8 @@ class Variable(Tensor):
         self._key = next_key()
         self.trainable, self.order = bool(trainable), next(Variable._made)
         self.name = "Variable" if name is None else name
+        #: Whether a tape watches it: its dtype is floating or complex, and stays what it is.
+        self.floating = is_floating(self._data.dtype)
 
     # A trained model is copied with its Variables: each copy is a Variable of its own.
     def __reduce__(self) -> Any:

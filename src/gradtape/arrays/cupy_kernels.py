@@ -1,14 +1,20 @@
-"""Kernels of CuPy arrays where CuPy has something of its own. (No test runs on a GPU: untested.)"""
+"""Kernels of CuPy arrays where CuPy has something of its own. (`make test-gpu` runs on them.)"""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
+
+from .dtypes import kind_of
 
 SPECIAL = "cupyx.scipy.special"
 
 
 def add_at(xp: Any, n: int, positions: Any, rows: Any) -> Any:
     """n rows of zeros, to which these rows are added at the positions."""
+    if kind_of(rows.dtype) == "c":  # CuPy scatters no complex numbers
+        return add_at(xp, n, positions, rows.real) + 1j * add_at(xp, n, positions, rows.imag)
     y = xp.zeros((n, rows.shape[1]), dtype=rows.dtype)
     xp.add.at(y, positions, rows)
     return y
@@ -38,4 +44,13 @@ def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
     return xp.einsum(subscripts, x)
 
 
-KERNELS: dict[str, Any] = {function.__name__: function for function in (add_at, einsum, einsum_one, max_at, to_device)}
+def solve(xp: Any, a: Any, b: Any) -> Any:
+    """The solution of linear equations; CuPy broadcasts no leading axes."""
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = [xp.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (a, b)]
+    return xp.linalg.solve(a, b)
+
+
+KERNELS: dict[str, Any] = {
+    function.__name__: function for function in (add_at, einsum, einsum_one, max_at, solve, to_device)
+}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ import numpy as np
 from .numpy_kernels import scale
 
 Axes = tuple[int, ...]
+FIRST = (0,)
+#: Largest number of rows for which a row of ones is kept.
+TALL = 1 << 17
 
 
 def length(shape: Axes, axis: Axes) -> int:
@@ -46,8 +50,18 @@ def spread(g: Any, shape: Axes, axis: Axes, keepdims: bool) -> Any:
     return np.broadcast_to(g, shape)
 
 
+@lru_cache(maxsize=64)
+def row_of_ones(n: int, dtype: Any) -> Any:
+    """n ones; read only."""
+    y = np.ones(n, dtype)
+    y.flags.writeable = False
+    return y
+
+
 def total(x: Any, axis: Axes) -> Any:
     """The sum along these axes."""
+    if axis == FIRST and x.ndim == 2 and x.dtype.char in "fd" and x.flags.c_contiguous and x.shape[0] <= TALL:
+        return row_of_ones(x.shape[0], x.dtype) @ x  # columns by BLAS: a third of what a reduction takes, or less
     return np.add.reduce(x, axis=axis)
 
 

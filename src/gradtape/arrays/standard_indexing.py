@@ -272,7 +272,7 @@ def last_writers(xp: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> An
     """Of the elements written at a key with arrays: whether each is what stays there."""
     positions, picked = all_places(xp, key, indices, shape)
     if not math.prod(shape) or not math.prod(picked):
-        return xp.zeros(picked, dtype=xp.bool)
+        return xp.zeros(picked, dtype=xp.bool, **xp.placed(positions))
     order = xp.arange(positions.shape[0], **xp.placed(positions))
     return xp.reshape(xp.take(last_writer(xp, positions, math.prod(shape)), positions, axis=0) == order, picked)
 

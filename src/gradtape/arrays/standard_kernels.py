@@ -18,8 +18,8 @@ from .standard_operands import arrays, floating, is_number, truth
 def where(xp: Any, c: Any, a: Any, b: Any) -> Any:
     """a where c holds, else b."""
     if is_number(a) and is_number(b):
-        a = xp.asarray(type(a + b)(a))
-    return xp.where(truth(xp, c), a, b)
+        a = xp.asarray(type(a + b)(a), **({} if is_number(c) else xp.placed(c)))
+    return xp.where(truth(xp, c, a, b), a, b)
 
 
 def select(xp: Any, g: Any, c: Any, when: bool) -> Any:
@@ -80,7 +80,7 @@ def nan_to_num(xp: Any, x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 def logical(name: str) -> Any:
     """A logical function of any numbers, which are true unless they are 0."""
-    return lambda xp, *data: getattr(xp, name)(*[truth(xp, x) for x in data])
+    return lambda xp, *data: getattr(xp, name)(*[truth(xp, x, *data) for x in data])
 
 
 # -- smooth functions --------------------------------------------------------------------------------------------

@@ -21,10 +21,11 @@ def floating(xp: Any, x: Any) -> Any:
     return x if is_floating(x.dtype) else xp.astype(x, xp.float_dtype)
 
 
-def truth(xp: Any, c: Any) -> Any:
-    """A condition as an array of booleans."""
+def truth(xp: Any, c: Any, *beside: Any) -> Any:
+    """A condition as an array of booleans, on the device of the first array among those that it is used beside."""
     if is_number(c):
-        return xp.asarray(bool(c))
+        like = [x for x in beside if not is_number(x)]
+        return xp.asarray(bool(c), **(xp.placed(like[0]) if like else {}))
     return c if kind_of(c.dtype) == "b" else c != 0
 
 

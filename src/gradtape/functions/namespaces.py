@@ -12,7 +12,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from ..arrays.libraries import Library
+from ..arrays.libraries import Library, library_of
 from ..tensor import Tensor, tensor
 from .declare import contains_tensor
 from .static import library_like
@@ -27,31 +27,36 @@ bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64
 """
 OF_DTYPES = ("finfo", "iinfo", "isdtype", "can_cast", "result_type", "__array_namespace_info__")
 
-NAMESPACES: dict[str, ModuleType] = {}
+#: By library and device.
+NAMESPACES: dict[tuple[str, str], ModuleType] = {}
 
 
 def namespace_of(x: Any) -> ModuleType:
-    """gradtape, for arrays of the library of x."""
-    library, _ = library_like(x)
+    """gradtape, for arrays of the library of x, on its device."""
+    library, array = library_like(x)
     if library is None:
         return import_module("gradtape")
-    if library.name not in NAMESPACES:
-        NAMESPACES[library.name] = over(library)
-    return NAMESPACES[library.name]
+    place = library.placed(array)
+    which = library.name, str(place)
+    if which not in NAMESPACES:
+        NAMESPACES[which] = over(library, place)
+    return NAMESPACES[which]
 
 
-def over(library: Library) -> ModuleType:
-    """gradtape, whose creation functions make arrays of this library and whose dtypes are that library's."""
+def over(library: Library, place: dict[str, Any]) -> ModuleType:
+    """gradtape, whose creation functions make arrays of this library, at this place unless another is asked for, and
+    whose dtypes are that library's."""
     gradtape = import_module("gradtape")
     module = ModuleType("gradtape", f"gradtape on {library.title} arrays.")
     module.__dict__.update({k: v for k, v in vars(gradtape).items() if k not in ("__name__", "__doc__", "__spec__")})
     for name in [name for name in CREATION if library.has(name)]:
-        setattr(module, name, making(getattr(gradtape, name), getattr(library, name)))
+        where = {} if name == "from_dlpack" else place
+        setattr(module, name, making(getattr(gradtape, name), getattr(library, name), where))
     fft = ModuleType("gradtape.fft", gradtape.fft.__doc__)
     fft.__dict__.update({k: v for k, v in vars(gradtape.fft).items() if k not in ("__name__", "__doc__", "__spec__")})
     for name in FREQUENCIES:
         if library.fft.has(name):
-            setattr(fft, name, making(getattr(gradtape.fft, name), getattr(library.fft, name)))
+            setattr(fft, name, making(getattr(gradtape.fft, name), getattr(library.fft, name), place))
     setattr(module, "fft", fft)  # noqa: B010
     for name in DTYPES.split():
         if library.has(name):
@@ -62,13 +67,18 @@ def over(library: Library) -> ModuleType:
     return module
 
 
-def making(ours: Callable[..., Any], theirs: Callable[..., Any]) -> Callable[..., Any]:
-    """The library's creation function, giving a Tensor; ours where Tensors are among the arguments."""
+def making(ours: Callable[..., Any], theirs: Callable[..., Any], place: dict[str, Any]) -> Callable[..., Any]:
+    """The library's creation function, giving a Tensor; ours where Tensors are among the arguments.
+
+    An array of the library stays where it is.
+    """
 
     @functools.wraps(ours)
     def create(*arguments: Any, **keywords: Any) -> Any:
         if contains_tensor(arguments):
             return ours(*arguments, **keywords)
+        if place and not any([library_of(a) is not None for a in arguments]):
+            keywords = place | keywords
         return tensor(theirs(*arguments, **keywords))
 
     return create

@@ -75,9 +75,10 @@ def broadcast_axes(shape: tuple[int, ...], before: tuple[int, ...]) -> tuple[int
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to x's shape: the transpose of broadcasting."""
-    if len(x.shape) < len(shape):
+    before = x.shape
+    if len(before) < len(shape):
         return x
-    axes = broadcast_axes(x.shape, shape)
+    axes = (0,) if len(before) > len(shape) and before[1:] == shape else broadcast_axes(before, shape)
     if axes:
         x = kernels.total(x, axes) if type(x) is np.ndarray else apply_linear(_SUM, x, axis=axes, keepdims=False)
     return x if x.shape == shape else reshape(x, shape)
