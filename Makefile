@@ -67,7 +67,7 @@ test-torch: .venv/torch/.stamp
 # PyTorch, array-api-compat, SciPy and pytest already, for where they are part of the machine.
 GPU_PYTHON ?= .venv/gpu/bin/python
 test-gpu: $(if $(filter .venv/%,$(GPU_PYTHON)),.venv/gpu/.stamp)
-	GRADTAPE_GPU=1 PYTHONPATH=src "$(GPU_PYTHON)" -m pytest -k "cupy or cuda" tests/test_array_libraries.py \
+	GRADTAPE_GPU=1 PYTHONPATH="src:$$PYTHONPATH" "$(GPU_PYTHON)" -m pytest -k "cupy or cuda" tests/test_array_libraries.py \
 	  tests/test_features_on_libraries.py tests/test_primitives_on_libraries.py $(PYTEST_ARGS)
 
 # Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
