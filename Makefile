@@ -7,6 +7,8 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON     := $(shell for p in $(CANDIDATES); do "$$p" $(NEW_ENOUGH) 2>/dev/null && { echo $$p; break; }; done)
 
 PYTEST_ARGS ?=
+# How long test-full looks for random programs on which modes disagree.
+FUZZ_SECONDS ?= 300
 BENCH_ARGS  ?=
 OUT         := out
 
@@ -16,7 +18,7 @@ OUT         := out
 help:
 	@echo "make demo       the article's programs, a Hessian, and a network that resists perturbation"
 	@echo "make test       ruff, the strict type check and the tests"
-	@echo "make test-full  the same with the slow tests and fifty times as many random programs"
+	@echo "make test-full  the same with the slow tests and random programs (for FUZZ_SECONDS=300)"
 	@echo "make test-torch the samples of all functions on PyTorch tensors"
 	@echo "make test-gpu   the same on CuPy's arrays and PyTorch's on a GPU"
 	@echo "make bench      gradtape beside its peers: a table, JSON and a plot (BENCH_ARGS='--help' for options)"
@@ -58,6 +60,7 @@ test-full: .venv/test/.stamp
 	.venv/test/bin/python -m ruff check .
 	.venv/test/bin/python -m mypy
 	GRADTAPE_FUZZ=3000 .venv/test/bin/python -m pytest -n 2 -m "slow or not slow" $(PYTEST_ARGS)
+	.venv/test/bin/python -m tests.random_programs --seconds $(FUZZ_SECONDS)
 
 test-torch: .venv/torch/.stamp
 	.venv/torch/bin/python -m pytest -n 2 -k torch tests/test_array_libraries.py tests/test_primitives_on_libraries.py \

@@ -36,6 +36,16 @@ def block(x, w, scale=1.0):
     return gt.tanh(x * w) * gt.exp(x) * scale
 
 
+def test_reverse_mode_over_taylor_mode_sees_through_recompute_grad():
+    """Series remember what has been worked out of them: nothing may be while the outer tape does not look on."""
+    x, v = np.array([0.3, -0.4, 0.8]), np.array([0.6, 0.9, -0.5])
+    block = lambda u: gt.sin(u) * gt.sum(u * u)
+    plain, recomputed = [lambda x, f=f: gt.sum(f(x)) for f in (block, gt.recompute_grad(block))]
+    for n in (1, 2, 3):
+        slopes = [gt.grad(lambda x, f=f, n=n: gt.taylor(f, x, v, n).derivatives[n])(x) for f in (plain, recomputed)]
+        np.testing.assert_allclose(slopes[1].numpy(), slopes[0].numpy(), rtol=1e-12)
+
+
 def test_recompute_grad_gives_the_same_derivatives_to_any_order():
     w = gt.constant(0.7)
     plain, recomputed = [lambda x, f=f: f(x, w) for f in (block, gt.recompute_grad(block))]

@@ -87,7 +87,7 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
             raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
 
     def pull_again(cotangents: Sequence[Any]) -> list[Any]:
-        return body(leaves)[1](cotangents)
+        return pull_of(body, leaves)(cotangents)
 
     for variable in variables:
         touch(variable)
@@ -96,6 +96,12 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
         observer.virtual = True
     record(watching, handles, [*leaves, *variables], pull_again, name)
     return handles, pull_again, variables
+
+
+def pull_of(body: Body, leaves: list[Any]) -> Pull:
+    """The body's pullback at these leaves, where it is all that is wanted: a body may know one without being run."""
+    alone = getattr(body, "pull", None)
+    return body(leaves)[1] if alone is None else alone(leaves)  # type: ignore[no-any-return]
 
 
 def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any], pull: Pull, name: str) -> None:
@@ -155,7 +161,7 @@ def on_series(body: Body, leaves: list[Any], level: int, name: str) -> tuple[lis
     outputs, _, variables = perform(body, zeroth, name)
 
     def rates(values: list[Any], tangents: list[Any]) -> list[Any]:
-        pull = body(values)[1]
+        pull = pull_of(body, values)
 
         def alone(i: int) -> Callable[[Any], list[Any]]:
             return lambda g: pull([g if j == i else None for j in range(len(outputs))])[: len(leaves)]
@@ -191,17 +197,21 @@ def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[li
             outputs, _, variables = body(examples(values, inner))
             outputs = [unbatched(y, inner, size) for y in outputs]
 
+        return outputs, pull_at(values), variables
+
+    def pull_at(values: list[Any]) -> Pull:
         def pull(cotangents: Sequence[Any]) -> list[Any]:
             with new_level() as inner:
-                back = body(examples(values, inner))[1]
+                back = pull_of(body, examples(values, inner))
                 seeds = [
                     None if g is None else tensor(Batched(g if isinstance(g, Tensor) else tensor(g), inner))
                     for g in cotangents
                 ]
                 return [None if d is None else unbatched(d, inner, size) for d in back(seeds)]
 
-        return outputs, pull, variables
+        return pull
 
+    batched_body.pull = pull_at  # type: ignore[attr-defined]
     outputs, _, variables = perform(batched_body, batches, name)
     return [tensor(Batched(y, level)) for y in outputs], variables
 
@@ -371,6 +381,7 @@ class Recomputed:
         f = self.f
         leaves, structure = flatten((args, kwargs), none_is_leaf=True)
         shapes: list[Any] = []
+        variables: list[Variable] = []
 
         def forward(leaves: list[Any]) -> list[Any]:
             args, kwargs = structure.unflatten(leaves)
@@ -382,9 +393,15 @@ class Recomputed:
             watcher = VariableWatcher()
             with observed_by((watcher,)):
                 outputs = forward(leaves)
-            variables = watcher.variables(leaves)
-            return outputs, lambda cotangents: run_again(forward, leaves, variables, cotangents), variables
+            variables[:] = watcher.variables(leaves)
+            return outputs, pull(leaves), variables
 
+        def pull(leaves: list[Any]) -> Pull:
+            return lambda cotangents: run_again(forward, leaves, variables, cotangents)
+
+        # Series keep what has been worked out of them, so that nothing may be worked out while no tape looks on:
+        # where only the pullback is wanted, the body is not run.
+        body.pull = pull  # type: ignore[attr-defined]
         handles, _, _ = perform(body, [own_handle(leaf) for leaf in leaves], getattr(f, "__name__", "recompute_grad"))
         return shapes[0].unflatten(handles)
 

@@ -443,7 +443,9 @@ _ANGLE = Zero("angle_of_real", np.angle, ("x",), batch="align")
 def real(x: Any, /) -> Any:
     """Real part of x; x itself if it is real."""
     x = operand(x, "real", "x")
-    return apply(_REAL, x) if is_complex(x) else positive(x)
+    if is_complex(x):
+        return apply(_REAL, x)
+    return x if kind_of(dtype_of(x)) == "b" else positive(x)  # no `+` of booleans
 
 
 def imag(x: Any, /) -> Any:
