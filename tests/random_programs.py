@@ -239,7 +239,7 @@ def wrong(f: Program, every: Sequence[tuple[str, ...]]) -> list[str]:
             want = combined(wide, names)
             doubt = abs(want - combined(narrow, names))
             size = max(1.0, abs(want))
-            kink = not doubt <= 1e-3 * size  # near by: differences say nothing, and the modes have to agree all the same
+            kink = not doubt <= 1e-5 * size  # near by: the modes have to agree all the same
             if not kink and not abs(got - want) <= tolerance * WITH_NUMBERS * size + 20 * doubt:
                 result.append(f"{' of '.join(names)}: got {got!r}, numbers say {want!r} ± {doubt:.1e}")
             if maps == 0:

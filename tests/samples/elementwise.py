@@ -45,6 +45,8 @@ for name, reference, points, special in [
     ("sinh", np.sinh, R, [0.0, 1e-300, 700.0]),
     ("cosh", np.cosh, R, [0.0, 1e-300, 700.0]),
     ("tanh", np.tanh, R, [0.0, 20.0, -800.0, inf]),
+    ("logistic_slope", lambda x: 1 / (4 * np.cosh(x / 2) ** 2), R, [0.0, 20.0, -800.0]),
+    ("one_minus_square", lambda x: 1 - x * x, R, [0.0, 1.0, -1.0]),
     ("sech_squared", lambda x: 1 / np.cosh(x) ** 2, R, [0.0, 20.0, -800.0]),
     ("asinh", np.arcsinh, R, [0.0, 1e200, -1e200]),
     ("acosh", np.arccosh, 1 + X, [1 + 1e-13, 1e200]),

@@ -312,6 +312,19 @@ def logistic(x: Any) -> Any:
     return np.divide(numerator, e, out=e)
 
 
+def logistic_slope(x: Any) -> Any:
+    """The derivative of the logistic function, exp(-|x|) / (1 + exp(-|x|))^2."""
+    if np.iscomplexobj(x):
+        return logistic(x) * logistic(-x)
+    e = np.exp(-np.abs(x))
+    return e / ((1 + e) * (1 + e))
+
+
+def one_minus_square(x: Any) -> Any:
+    """1 - x^2 without a loss of digits near 1 and -1."""
+    return (1 - x) * (1 + x)
+
+
 def sech_squared(x: Any) -> Any:
     """1 / cosh(x)^2; cosh overflows to where the value is 0."""
     y = np.cosh(x)

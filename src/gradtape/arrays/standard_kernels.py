@@ -93,6 +93,20 @@ def logistic(xp: Any, x: Any) -> Any:
     return xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
+def logistic_slope(xp: Any, x: Any) -> Any:
+    """The derivative of the logistic function."""
+    x = floating(xp, x)
+    if kind_of(x.dtype) == "c":
+        return logistic(xp, x) * logistic(xp, -x)
+    e = xp.exp(-xp.abs(x))
+    return e / ((1 + e) * (1 + e))
+
+
+def one_minus_square(xp: Any, x: Any) -> Any:
+    """1 - x^2 without a loss of digits near 1 and -1."""
+    return (1 - x) * (1 + x)
+
+
 def sech_squared(xp: Any, x: Any) -> Any:
     """1 / cosh(x)^2."""
     y = 1 / xp.cosh(floating(xp, x))
@@ -286,8 +300,9 @@ KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
         angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, divide_absorbing, exp2, fabs, fmax, fmin, fmod,
-        heaviside, imag_of_real, logaddexp2, logistic, matmul_nt, matmul_tn, matrix_transpose, nan_to_num, rad2deg,
-        rint, scale, scale_either, sech_squared, select, share, sinc, sparse_matmul, stack, to_device, where,
+        heaviside, imag_of_real, logaddexp2, logistic, logistic_slope, matmul_nt, matmul_tn, matrix_transpose,
+        nan_to_num, one_minus_square, rad2deg, rint, scale, scale_either, sech_squared, select, share, sinc,
+        sparse_matmul, stack, to_device, where,
     )
 } | {
     **{name: logical(name) for name in ("logical_and", "logical_not", "logical_or", "logical_xor")},

@@ -193,9 +193,12 @@ logaddexp2 = elementwise(
     doc="log2(2**a + 2**b) without overflow.",
 )
 logistic = elementwise(
-    "logistic", lambda x, y: y * logistic(-x), kernel=kernels.logistic,
+    "logistic", lambda x: logistic_slope(x), kernel=kernels.logistic,
     series=Flow(lambda dx, x, y: dx * (y * anchored(logistic(-x), 1 - y))), doc="1 / (1 + exp(-x)), also called expit.",
 )  # fmt: skip
+logistic_slope = elementwise(  # of its own, for the derivative of a product of both tails cancels near 0
+    "logistic_slope", lambda x, y: -y * tanh(0.5 * x), kernel=kernels.logistic_slope, doc="The derivative of logistic."
+)
 
 _EXP2 = Elementwise("exp2", kernels.exp2_times, (lambda x, order: exp2_derivative(x, order + 1),), singular=True)
 
@@ -219,11 +222,14 @@ def log_difference(a: Any, b: Any) -> Any:
 sin = elementwise("sin", lambda x: cos(x), recurrence=series_kernels.sin, doc="Sine of x, in radians.")
 cos = elementwise("cos", lambda x: -sin(x), recurrence=series_kernels.cos, doc="Cosine of x, in radians.")
 tan = elementwise("tan", lambda y: 1 + y * y, doc="Tangent of x, in radians.")
+one_minus_square = elementwise(  # of its own, for its derivative as a product loses small x
+    "one_minus_square", lambda x: -2 * x, kernel=kernels.one_minus_square, doc="1 - x^2, accurate near its zeros."
+)
 asin = elementwise(
-    "asin", lambda x: 1 / (sqrt(1 - x) * sqrt(1 + x)), kernel=np.arcsin, singular=True, doc="Inverse sine, in radians."
+    "asin", lambda x: 1 / sqrt(one_minus_square(x)), kernel=np.arcsin, singular=True, doc="Inverse sine, in radians."
 )
 acos = elementwise(
-    "acos", lambda x: -1 / (sqrt(1 - x) * sqrt(1 + x)), kernel=np.arccos, singular=True,
+    "acos", lambda x: -1 / sqrt(one_minus_square(x)), kernel=np.arccos, singular=True,
     doc="Inverse cosine, in radians.",
 )  # fmt: skip
 atan = elementwise(
@@ -255,7 +261,7 @@ acosh = elementwise(
     doc="Inverse hyperbolic cosine.",
 )  # fmt: skip
 atanh = elementwise(
-    "atanh", lambda x: 1 / ((1 - x) * (1 + x)), kernel=np.arctanh, singular=True, doc="Inverse hyperbolic tangent."
+    "atanh", lambda x: 1 / one_minus_square(x), kernel=np.arctanh, singular=True, doc="Inverse hyperbolic tangent."
 )
 deg2rad = elementwise("deg2rad", math.pi / 180, doc="Degrees to radians.")
 rad2deg = elementwise("rad2deg", 180 / math.pi, doc="Radians to degrees.")
