@@ -249,7 +249,8 @@ PAGE = pathlib.Path(__file__).parents[1] / "docs" / "accuracy.md"
 HEAD = """# Accuracy
 
 The error of values and of first, second and third derivatives (nested reverse mode) against mpmath with 50 digits and
-more, at the worst point of a grid over each function's domain with its edges. `python -m tests.accuracy` makes this page.
+more, at the worst point of a grid over each function's domain with its edges. `python -m tests.accuracy` makes this
+page.
 
 Errors of elementary functions are in units of the last place (2.2e-16), those of special functions relative. They are
 relative to the exact derivative at the floating point; near a zero of a derivative, to what a rounding of the point

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 
 import numpy as np
 import pytest
@@ -98,6 +99,32 @@ def test_shapes_and_dtypes(s: Sample) -> None:
         check_shapes_and_dtypes(Case(s.function, single, differentiated(s)))
         for y in flatten(s.function(*[gt.asarray(a) for a in single]))[0]:
             assert y.dtype.kind not in "fc" or y.dtype.itemsize <= 8, f"single precision became {y.dtype}"
+
+
+#: What NumPy has in no half precision: its linear algebra.
+NO_HALVES = ["array type float16 is unsupported in linalg"]
+#: Samples with constants of their own, in double precision.
+WITH_DOUBLES = [
+    "add[arange]", "concat[mixed]", "eig[moduli of vectors]", "gap_quotient[0 / 0]", "gather[linspace]",
+    "power[powers of zero]", "scale[zero absorbs]", "scale_either[zero absorbs]", "sigmoid_cross_entropy[3]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("s", [s for s in FLOWING if not any([a.dtype.kind == "c" for a in s.arguments])], ids=str)
+def test_half_precision(s: Sample) -> None:
+    """Values, gradients and tangents of float16 are float16, or NumPy's own refusal."""
+    halves = [a.astype(np.float16) if a.dtype.kind == "f" else a for a in s.arguments]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            check_shapes_and_dtypes(Case(s.function, halves, differentiated(s)))
+            outputs = flatten(s.function(*[gt.asarray(a) for a in halves]))[0]
+        except TypeError as error:
+            if str(error) not in NO_HALVES:
+                raise
+            pytest.skip(str(error))
+    if "double" not in s.tags and s.primitive not in ("lambertw", "sparse_matmul") and str(s) not in WITH_DOUBLES:
+        assert all([y.dtype in (np.float16, np.complex64) for y in outputs if y.dtype.kind in "fc"])
 
 
 @batched

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .special_kernels import floating_pair, in_double, scipy_special
+from .special_kernels import floating_pair, in_double, no_wider, scipy_special
 
 # -- erfcx ------------------------------------------------------------------------------------------------------
 #: From here on, derivatives of erfcx come from the continued fraction of the repeated integrals of erfc.
@@ -177,6 +177,7 @@ def elliptic(m: Any, order: int) -> tuple[Any, Any]:
 
 
 # -- the beta distribution ----------------------------------------------------------------------------------------
+@no_wider
 def beta_density(p: Any, q: Any, x: Any, c: Any) -> Any:
     """x^p (1 - x)^q exp(-c), where x^p alone may underflow."""
     special = scipy_special("special.betainc")
@@ -187,6 +188,7 @@ def beta_density(p: Any, q: Any, x: Any, c: Any) -> Any:
 
 
 # -- Lambert's function -------------------------------------------------------------------------------------------
+@no_wider
 def lambertw(x: Any, k: int) -> Any:
     """A solution w of w exp(w) = x, complex."""
     x = np.asarray(x)

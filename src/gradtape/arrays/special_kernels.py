@@ -7,7 +7,7 @@ in the tails, where the usual formulas cancel, they sum asymptotic series.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from math import comb, factorial, pi, prod, sqrt
 from typing import Any
 
@@ -27,6 +27,24 @@ def scipy_special(function: str) -> Any:
     return scipy.special
 
 
+def no_wider(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel, whose results of half precision are computed in single precision: SciPy answers in more bits."""
+
+    @wraps(kernel)
+    def computed(*arguments: Any, **parameters: Any) -> Any:
+        dtypes = [a.dtype for a in arguments if hasattr(a, "dtype") and a.dtype.kind in "fc"]
+        if HALF not in dtypes or any([dtype != HALF for dtype in dtypes]):
+            return kernel(*arguments, **parameters)
+        wider = [a.astype(np.float32) if getattr(a, "dtype", None) == HALF else a for a in arguments]
+        y = kernel(*wider, **parameters)
+        return y.astype(HALF if y.dtype.kind == "f" else np.complex64)
+
+    return computed
+
+
+HALF = np.dtype(np.float16)
+
+
 def from_scipy(name: str) -> Callable[..., Any]:
     """SciPy's function of that name, looked up when it is called."""
 
@@ -35,7 +53,7 @@ def from_scipy(name: str) -> Callable[..., Any]:
         return function(*(floating_pair(*arguments) if len(arguments) == 2 else arguments))
 
     kernel.scipy_name = name  # type: ignore[attr-defined]
-    return kernel
+    return no_wider(kernel)
 
 
 def in_double(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,6 +146,7 @@ def hazard_series(order: int, terms: int = 24) -> tuple[tuple[int, float], ...]:
 
 
 # -- gamma functions --------------------------------------------------------------------------------------------
+@no_wider
 def polygamma(x: Any, order: int) -> Any:
     """The derivative of that order of digamma."""
     special = scipy_special("special.polygamma")
@@ -139,6 +158,7 @@ def polygamma(x: Any, order: int) -> Any:
     return (factor * special.zeta(x.dtype.type(order + 1), x))[()]
 
 
+@no_wider
 def gamma_density(a: Any, x: Any) -> Any:
     """x^(a-1) exp(-x) / gamma(a), also for a <= 0 (there gamma(a) may be infinite)."""
     special = scipy_special("special.gammainc")
@@ -149,6 +169,7 @@ def gamma_density(a: Any, x: Any) -> Any:
 
 
 # -- Bessel functions -------------------------------------------------------------------------------------------
+@no_wider
 def bessel_i(x: Any, order: int) -> Any:
     """The modified Bessel function I of that order."""
     special = scipy_special("special.iv")
@@ -282,6 +303,7 @@ def elu(x: Any, alpha: float, order: int) -> Any:
     return np.where(np.greater(x, 0), x if order == 0 else float(order == 1), y)[()]
 
 
+@no_wider
 def gelu(x: Any) -> Any:
     """x ndtr(x)."""
     return absorbing(scipy_special("nn.gelu (exact; with approximate=True it needs nothing)").ndtr(x), x)

@@ -101,7 +101,7 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
 def pull_of(body: Body, leaves: list[Any]) -> Pull:
     """The body's pullback at these leaves, where it is all that is wanted: a body may know one without being run."""
     alone = getattr(body, "pull", None)
-    return body(leaves)[1] if alone is None else alone(leaves)  # type: ignore[no-any-return]
+    return body(leaves)[1] if alone is None else alone(leaves)
 
 
 def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any], pull: Pull, name: str) -> None:
