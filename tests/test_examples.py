@@ -23,8 +23,10 @@ Mixed derivative (d^2f/dydx): 11.0
 
 # These draw a picture, into --out.
 WRITES = {"demo": ["--epochs", "2"], "robust_digits": [], "physics_informed": ["--iterations", "15"]}
+WRITES["hessian_spectrum"] = ["--iterations", "30"]
 PICTURES = {"demo": "robust_digits"}
 NEEDS = {"demo": ["sklearn", "matplotlib", "tqdm"], "robust_digits": ["sklearn", "matplotlib", "tqdm"]}
+NEEDS["hessian_spectrum"] = ["sklearn", "matplotlib"]
 NEEDS["physics_informed"] = ["scipy", "matplotlib"]
 
 

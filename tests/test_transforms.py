@@ -424,11 +424,7 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
     "hvp of a vector function": (ValueError, r"hvp: f must give a scalar", lambda: gt.hvp(square, X, V)),
     "hvp shape": (ValueError, r"v has shape \(2,\), x has \(3,\)", lambda: gt.hvp(total, X, V[:2])),
     "hvp count": (ValueError, "v has 2 arrays, x has 1", lambda: gt.hvp(total, X, [V, V])),
-    "diagonal of a container": (
-        TypeError,
-        "x must be one array",
-        lambda: gt.hessian_diagonal(lambda x: total(x[0]), [X]),
-    ),
+    "diagonal of a vector function": (ValueError, "must give a scalar", lambda: gt.hessian_diagonal(square, X)),
     "order 0": (ValueError, "order must be a positive int, not 0", lambda: gt.derivative(square, 0)),
     "order 1.5": (ValueError, "order must be a positive int, not 1.5", lambda: gt.derivative(square, 1.5)),
     "vmap lengths": (ValueError, "batches of 4 and of 3 examples in one call", lambda: gt.vmap(gt.add)(A, X)),

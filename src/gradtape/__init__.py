@@ -25,10 +25,19 @@ from .derivatives.custom_gradient import custom_gradient, grad_pass_through, rec
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
 from .derivatives.directional import bilaplacian, directional
 from .derivatives.forward import jvp, linearize
+from .derivatives.linear_operators import fisher, gauss_newton, hessian_blocks, hessian_operator, jacobian_operator
 from .derivatives.nth import derivative
 from .derivatives.operators import curl, divergence, laplacian
 from .derivatives.reverse import grad, value_and_grad, vjp
 from .derivatives.sparse.prepare import load_prepared, prepare_hessian, prepare_jacobian
+from .derivatives.spectrum import (
+    Lanczos,
+    SpectralDensity,
+    diagonal_estimate,
+    lanczos,
+    spectral_density,
+    trace_estimate,
+)
 from .derivatives.stochastic import Estimate, bilaplacian_estimate, directional_estimate, laplacian_estimate
 from .derivatives.taylor import TaylorSeries, taylor
 from .derivatives.vectorize import vmap

@@ -272,10 +272,12 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     return selected.pack([finished(r, a) for r, a in zip(results, inputs, strict=True)])
 
 
-def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256) -> Tensor:
-    """The diagonal of a scalar f's Hessian at the array x, in x's shape, without ever holding the whole Hessian.
+def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256) -> Any:
+    """The diagonal of a scalar f's Hessian at x, in x's structure and shapes, without ever holding the whole Hessian.
 
-    `batch_size`: how many Hessian-vector products go through at once.
+    `x`: an array, or a container of arrays. `batch_size`: how many Hessian-vector products go through at once; where
+    one batch is too few for all of them, the Hessian's pattern is read from the program (with SciPy installed), and
+    one product serves all variables that do not meet in a second derivative. Exact either way.
 
     >>> import gradtape as gt
     >>> gt.hessian_diagonal(lambda x: gt.sum(x**3), gt.asarray([1.0, 2.0])).tolist()
@@ -283,24 +285,82 @@ def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256
     """
     check_callable(f, "hessian_diagonal")
     selected = Selected((x,), 0, "hessian_diagonal")
-    if len(selected.leaves) != 1 or selected.structures[0].parts is not None:
-        raise TypeError("gradtape.hessian_diagonal: x must be one array; ravel a container into a vector first")
-    (point,) = selected.leaves
-    trace, (g,) = recorded_gradient(f, selected, {}, "hessian_diagonal")
-    if g is None:
-        return zeros_like(point)
-    parts = []
-    for start, stop in chunks(point.size, batch_size, "hessian_diagonal"):
+    inputs = selected.leaves
+    total = sum([leaf.size for leaf in inputs])
+    groups = separate(f, selected, total) if batch_size is not None and total > batch_size else None
+    if groups is None:
+        groups = np.arange(total)
+    trace, gradient = recorded_gradient(f, selected, {}, "hessian_diagonal")
+    known = [g if g is not None else zeros_like(leaf) for g, leaf in zip(gradient, inputs, strict=True)]
+    count = int(groups.max(initial=-1)) + 1
+    parts: list[list[Any]] = [[] for _ in inputs]
+    for start, stop in chunks(count, batch_size, "hessian_diagonal"):
         with new_level() as level:
-            (seed,) = unit_vectors([point], start, stop, level)
-            (row,) = run(trace, {g._key: seed}, [point._key], consume=False) if g._key in trace.slots else (None,)
-            if row is None:
-                parts.append(zeros((stop - start,), point.dtype, point))
-                continue
-            flat = reshape(unbatched(row, level, stop - start), (stop - start, point.size))
-        own = flat[np.arange(stop - start), np.arange(start, stop)]
-        parts.append(conj(own) if kind_of(own.dtype) == "c" else own)
-    return reshape(joined(parts), point.shape)  # type: ignore[no-any-return]
+            seeds: dict[int, Any] = {}
+            for g, seed in zip(known, group_vectors(inputs, groups, start, stop, level), strict=True):
+                if g._key in trace.slots:
+                    seeds[g._key] = seeds[g._key] + seed if g._key in seeds else seed
+            found = run(trace, seeds, [leaf._key for leaf in inputs], consume=False) if seeds else [None] * len(inputs)
+            offset = 0
+            for part, row, leaf in zip(parts, found, inputs, strict=True):
+                own = groups[offset : offset + leaf.size]
+                offset += leaf.size
+                index = np.flatnonzero((own >= start) & (own < stop))
+                if row is None:
+                    picked = zeros((len(index),), leaf.dtype, leaf)
+                else:
+                    flat = reshape(unbatched(row, level, stop - start), (stop - start, leaf.size))
+                    picked = flat[own[index] - start, index]
+                part.append((index, conj(picked) if kind_of(picked.dtype) == "c" else picked))
+    results = []
+    for part, leaf in zip(parts, inputs, strict=True):
+        if not part:
+            results.append(zeros_like(leaf))
+            continue
+        order = np.argsort(np.concatenate([index for index, _ in part]), kind="stable")
+        values = joined([values for _, values in part])
+        in_order = bool((order == np.arange(len(order))).all())
+        results.append(reshape(values if in_order else values[order], leaf.shape))
+    return selected.pack(results)
+
+
+def group_vectors(
+    leaves: list[Tensor], groups: np.ndarray, start: int, stop: int, level: int
+) -> list[Tensor]:
+    """For each group of elements from start to stop a vector with ones at them, as a batch for each leaf."""
+    seeds, offset = [], 0
+    for leaf in leaves:
+        own = groups[offset : offset + leaf.size]
+        rows = (own[None, :] == np.arange(start, stop)[:, None]).astype(numpy_dtype(leaf.dtype))
+        values = static(rows.reshape(stop - start, *leaf.shape), leaf, dtype=leaf.dtype)
+        seeds.append(tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level)))
+        offset += leaf.size
+    return seeds
+
+
+def separate(f: Callable[..., Any], selected: Selected, total: int) -> np.ndarray | None:
+    """Groups of elements that do not meet in a second derivative, as numbers; None if there are hardly fewer of them
+    than elements, or if they cannot be known: without SciPy, where f looks at values, inside other transforms."""
+    leaves = selected.leaves
+    dtypes = {numpy_dtype(leaf.dtype) for leaf in leaves}
+    plain = all([type(leaf) is Tensor and type(leaf._data) is np.ndarray for leaf in leaves])
+    if active() or not plain or len(dtypes) != 1 or kind_of(leaves[0].dtype) != "f":
+        return None
+    ends = np.cumsum([leaf.size for leaf in leaves])[:-1].tolist()
+
+    def of_vector(v: Any) -> Any:
+        parts = [reshape(v[a:b], leaf.shape) for a, b, leaf in zip([0, *ends], [*ends, total], leaves, strict=True)]
+        return selected.call(f, parts, {})
+
+    try:
+        from .sparse.colouring import colour_graph
+        from .sparse.detection import hessian_pattern
+
+        vector = np.concatenate([np.reshape(leaf._data, -1) for leaf in leaves])
+        groups = colour_graph(hessian_pattern(of_vector, asarray(vector)))
+    except (ImportError, TypeError, NotImplementedError):
+        return None
+    return groups if groups.max(initial=-1) + 1 <= total / 2 else None
 
 
 __all__ = ["hessian", "hessian_diagonal", "hvp", "jacobian"]

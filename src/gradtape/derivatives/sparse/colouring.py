@@ -214,3 +214,15 @@ def acyclic_colouring(pattern: Any, order: Iterable[int] | None = None) -> np.nd
 def graph(pattern: Any) -> list[list[int]]:
     """The neighbours of each vertex of a symmetric pattern's graph: its off-diagonal non-zeros."""
     return [[w for w in near if w != v] for v, near in enumerate(adjacency(pattern))]
+
+
+def colour_graph(pattern: Any) -> np.ndarray:
+    """A colour for each vertex of a symmetric pattern's graph, none shared by neighbours: enough for a diagonal."""
+    neighbours = graph(pattern.tocsr())
+    bits = [0] * len(neighbours)
+    for v in sorted(range(len(bits)), key=lambda v: -len(neighbours[v])):
+        taken = 0
+        for w in neighbours[v]:
+            taken |= bits[w]
+        bits[v] = ~taken & (taken + 1)
+    return from_bits(bits)

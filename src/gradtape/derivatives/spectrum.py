@@ -1,0 +1,184 @@
+"""What products with a symmetric matrix tell of it: its trace, its diagonal, the density of its eigenvalues."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import missing_extra
+from .stochastic import Estimate, checked_samples
+
+ndarray = np.ndarray
+
+
+def square(operator: Any, function: str) -> int:
+    """The number of its rows. Raises TypeError or ValueError for what is no square matrix or operator."""
+    shape = getattr(operator, "shape", None)
+    if shape is None or not hasattr(operator, "__matmul__"):
+        raise TypeError(f"gradtape.{function}: operator must be a matrix or a LinearOperator, not {operator!r}")
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(f"gradtape.{function}: operator must be square, and has shape {tuple(shape)}")
+    return int(shape[0])
+
+
+def signs(rng: np.random.Generator, n: int, samples: int) -> ndarray:
+    """Columns of random signs."""
+    return rng.integers(0, 2, (n, samples)) * 2.0 - 1
+
+
+def trace_estimate(operator: Any, samples: int, rng: np.random.Generator) -> Estimate:
+    """The trace of a square matrix known by its products, from the mean of v^T A v over random signs v.
+
+    `operator`: a LinearOperator or a matrix; `rng`: a numpy.random.Generator. All `samples` go through as one batch.
+    Gives (value, standard_error). Hutchinson, 1990. Raises ValueError for fewer than two samples.
+
+    >>> import gradtape as gt, numpy as np
+    >>> H = gt.hessian_operator(lambda x: gt.sum(x**3), np.ones(50))
+    >>> value, error = gt.trace_estimate(H, 10, np.random.default_rng(0))
+    >>> float(value), float(error)  # exact for a diagonal matrix
+    (300.0, 0.0)
+    """
+    n, samples = square(operator, "trace_estimate"), checked_samples(samples, rng, "trace_estimate")
+    v = signs(rng, n, samples)
+    each = np.sum(v * (operator @ v), axis=0)
+    return Estimate(each.mean(), each.std(ddof=1) / np.sqrt(samples))
+
+
+def diagonal_estimate(operator: Any, samples: int, rng: np.random.Generator) -> Estimate:
+    """The diagonal of a square matrix known by its products, from the mean of v * (A v) over random signs v.
+
+    As trace_estimate; value and standard error are vectors. Bekas, Kokiopoulou and Saad, 2007.
+
+    >>> import gradtape as gt, numpy as np
+    >>> H = gt.hessian_operator(lambda x: gt.sum(x**3), np.array([1.0, 2.0]))
+    >>> gt.diagonal_estimate(H, 4, np.random.default_rng(0)).value.tolist()
+    [6.0, 12.0]
+    """
+    n, samples = square(operator, "diagonal_estimate"), checked_samples(samples, rng, "diagonal_estimate")
+    v = signs(rng, n, samples)
+    each = v * (operator @ v)
+    return Estimate(each.mean(axis=1), each.std(axis=1, ddof=1) / np.sqrt(samples))
+
+
+class Lanczos(NamedTuple):
+    """A V = V T + remainder: T's diagonal and the diagonal beside it, and the orthonormal columns of V."""
+
+    diagonal: ndarray
+    beside: ndarray
+    vectors: ndarray
+
+
+def lanczos(operator: Any, steps: int, start: Any) -> Lanczos:
+    """The Lanczos process of a symmetric matrix from a starting vector, every vector orthogonalised against all before.
+
+    Stops before `steps` where the space is invariant. Raises ValueError for a start of another length or of zeros.
+
+    >>> import gradtape as gt, numpy as np
+    >>> L = gt.lanczos(np.diag([1.0, 2.0, 5.0]), 3, np.ones(3))
+    >>> T = np.diag(L.diagonal) + np.diag(L.beside, 1) + np.diag(L.beside, -1)
+    >>> np.linalg.eigvalsh(T).round(10).tolist()
+    [1.0, 2.0, 5.0]
+    """
+    n = square(operator, "lanczos")
+    if not isinstance(steps, int | np.integer) or steps < 1:
+        raise ValueError(f"gradtape.lanczos: steps must be a positive int, not {steps!r}")
+    v = np.asarray(start, float)
+    if v.shape != (n,) or not np.linalg.norm(v) > 0:
+        raise ValueError(f"gradtape.lanczos: start must be a vector of {n} elements, not all of them 0")
+    vectors, alphas, betas = [v / np.linalg.norm(v)], [], []
+    for _ in range(min(int(steps), n)):
+        w = np.asarray(operator @ vectors[-1], float)
+        alphas.append(float(vectors[-1] @ w))
+        basis = np.array(vectors)
+        scale = np.linalg.norm(w)
+        for _ in range(2):  # twice is enough (Kahan and Parlett)
+            w = w - basis.T @ (basis @ w)
+        beta = float(np.linalg.norm(w))
+        if beta <= 1e-10 * max(scale, np.finfo(float).tiny) or len(alphas) == min(int(steps), n):
+            break
+        betas.append(beta)
+        vectors.append(w / beta)
+    return Lanczos(np.array(alphas), np.array(betas), np.array(vectors).T)
+
+
+class SpectralDensity:
+    """The density of a symmetric matrix' eigenvalues, of integral 1: Gaussians of width `sigma` at weighted `nodes`.
+
+    `grid`, `density`: where it was evaluated, and its values there; `density_at(t)` gives others; `plot` draws it.
+    """
+
+    def __init__(self, nodes: ndarray, weights: ndarray, sigma: float, grid: ndarray):
+        self.nodes, self.weights, self.sigma, self.grid = nodes, weights, sigma, grid
+        self.density = self.density_at(grid)
+
+    def density_at(self, t: Any) -> ndarray:
+        """The density at these values."""
+        distance = (np.asarray(t, float)[..., None] - self.nodes) / self.sigma
+        return np.exp(-0.5 * distance**2) @ self.weights / (self.sigma * np.sqrt(2 * np.pi))  # type: ignore[no-any-return]
+
+    def moment(self, power: int) -> float:
+        """The mean of the eigenvalues' powers: an estimate of trace(A**power) / n."""
+        return float(self.weights @ self.nodes**power)
+
+    def __repr__(self) -> str:
+        return f"<spectral density from {self.nodes.min():.3g} to {self.nodes.max():.3g}, sigma {self.sigma:.2g}>"
+
+    def plot(self, target: Any = None) -> Any:
+        """Draw it on a logarithmic scale: into a matplotlib axes, into a new one, or into a file of this name."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            raise missing_extra("matplotlib", "plot", "SpectralDensity.plot") from None
+        figure = Figure(figsize=(6, 3.5), layout="constrained")
+        axes = target if hasattr(target, "semilogy") else figure.add_subplot()
+        axes.semilogy(self.grid, np.maximum(self.density, 1e-10))
+        axes.set(xlabel="eigenvalue", ylabel="density", ylim=(max(self.density.max() * 1e-7, 1e-10), None))
+        if target is not None and axes is not target:
+            figure.savefig(target, dpi=150)
+        return axes
+
+
+def spectral_density(
+    operator: Any,
+    rng: np.random.Generator,
+    steps: int = 80,
+    samples: int = 8,
+    sigma: float | None = None,
+    points: int = 1000,
+) -> SpectralDensity:
+    """The density of a symmetric matrix' eigenvalues by stochastic Lanczos quadrature.
+
+    `operator`: a LinearOperator or a matrix; `steps`: of the Lanczos process from each of `samples` random vectors,
+    which `rng` draws; `sigma`: width of the Gaussians (by default a hundredth of the range); `points`: of the grid.
+    Golub and Welsch, 1969; Ghorbani, Krishnan and Xiao, 2019. Raises ValueError for numbers that are not positive.
+
+    >>> import gradtape as gt, numpy as np
+    >>> density = gt.spectral_density(np.diag([0.0, 1.0, 1.0, 4.0]), np.random.default_rng(0))
+    >>> round(density.moment(0), 10), round(abs(float(density.nodes.min())), 6), round(float(density.nodes.max()), 6)
+    (1.0, 0.0, 4.0)
+    """
+    n = square(operator, "spectral_density")
+    for name, value in (("steps", steps), ("samples", samples), ("points", points)):
+        if not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"gradtape.spectral_density: {name} must be a positive int, not {value!r}")
+    if sigma is not None and not sigma > 0:
+        raise ValueError(f"gradtape.spectral_density: sigma must be positive, not {sigma!r}")
+    checked_samples(2, rng, "spectral_density")
+    nodes, weights = [], []
+    for _ in range(samples):
+        found = lanczos(operator, steps, rng.standard_normal(n))
+        tridiagonal = np.diag(found.diagonal)
+        beside = np.arange(len(found.beside))
+        tridiagonal[beside, beside + 1] = tridiagonal[beside + 1, beside] = found.beside
+        values, vectors = np.linalg.eigh(tridiagonal)
+        nodes.append(values)
+        weights.append(vectors[0] ** 2 / samples)
+    every, weight = np.concatenate(nodes), np.concatenate(weights)
+    width = float(np.ptp(every)) or max(abs(float(every[0])), 1.0)
+    sigma = 0.01 * width if sigma is None else float(sigma)
+    grid = np.linspace(every.min() - 5 * sigma, every.max() + 5 * sigma, points)
+    return SpectralDensity(every, weight, sigma, grid)
+
+
+__all__ = ["Lanczos", "SpectralDensity", "diagonal_estimate", "lanczos", "spectral_density", "trace_estimate"]
