@@ -27,6 +27,7 @@ WRITES["hessian_spectrum"] = ["--iterations", "30"]
 PICTURES = {"demo": "robust_digits"}
 NEEDS = {"demo": ["sklearn", "matplotlib", "tqdm"], "robust_digits": ["sklearn", "matplotlib", "tqdm"]}
 NEEDS["hessian_spectrum"] = ["sklearn", "matplotlib"]
+NEEDS["optimization"] = ["scipy"]
 NEEDS["physics_informed"] = ["scipy", "matplotlib"]
 
 

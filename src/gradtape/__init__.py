@@ -67,6 +67,7 @@ from .functions.sets import *
 from .functions.sorting import *
 from .interop.jax_pytrees import install as _install_pytrees
 from .interop.numpy_protocols import install as _install_protocols
+from .optimize import minimize
 from .tape import GradientTape, UnconnectedGradients
 from .tensor import Tensor, Variable
 

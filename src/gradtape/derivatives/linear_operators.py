@@ -68,7 +68,7 @@ class Vectors:
         """The vectors as a batch for each leaf; a single one as an array for each, without a batch (level 0)."""
         made = []
         for part, leaf in zip(self.split(rows), self.leaves, strict=True):
-            values = np.ascontiguousarray(part if level else part[0], numpy_dtype(leaf.dtype))
+            values = np.asarray(part if level else part[0], numpy_dtype(leaf.dtype), order="C")
             values = static(values, leaf, dtype=leaf.dtype)
             if level:
                 made.append(tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level)))
