@@ -109,7 +109,7 @@ def test_constraints(method: str | None, kind: str) -> None:
 
 @pytest.mark.parametrize("n", [10, 60])
 def test_a_constrained_chain_dense_and_sparse(n: int) -> None:
-    """Neighbours on a circle of radius 1: Hessians and Jacobians of SciPy are fed dense below 30 variables, else sparse."""
+    """Neighbours on a circle of radius 1: derivatives are dense below 30 variables, from there on sparse."""
     on_circle = scipy_optimize.NonlinearConstraint(lambda x: x[1:] ** 2 + x[:-1] ** 2, 1.0, 1.0)
     f = lambda x: gt.sum((x - 0.5) ** 2)
     result = gt.minimize(f, np.linspace(0.5, 0.9, n), method="trust-constr", constraints=on_circle, tol=1e-8)
