@@ -95,7 +95,7 @@ FUNCTIONS: dict[str, Function] = {
     "i0e": Function(gt.special.i0e, lambda x: mp.exp(-x) * mp.besseli(0, x), FAR, True),
     "j0": Function(gt.special.j0, mp.j0, REAL, True), "j1": Function(gt.special.j1, mp.j1, REAL, True),
     "y0": Function(gt.special.y0, lambda x: mp.bessely(0, x), WIDE[4:], True),
-    "k0": Function(gt.special.k0, lambda x: mp.besselk(0, x), WIDE[4:], True),
+    "k0": Function(gt.special.k0, lambda x: mp.besselk(0, x), [0.4, 1.0, 2.6, 8.1, 12.6], True),
     "expi": Function(gt.special.expi, mp.ei, WIDE[4:], True), "exp1": Function(gt.special.exp1, mp.e1, WIDE[4:], True),
     "exprel": Function(gt.special.exprel, lambda x: mp.expm1(x) / x if x else mp.mpf(1), REAL, True),
     "ellipk": Function(gt.special.ellipk, mp.ellipk, [-100.0, -5.0, -0.5, *UNIT[1:-1]], True),
@@ -117,7 +117,7 @@ FUNCTIONS: dict[str, Function] = {
     "erfcinv": Function(gt.special.erfcinv, lambda x: mp.erfinv(1 - x), [1e-8, *UNIT[2:-1], 1.1, 1.7, 1.99], True),
     "ndtri": Function(gt.special.ndtri, lambda x: mp.sqrt(2) * mp.erfinv(2 * x - 1), [1e-8, *UNIT[2:-1]], True),
     "i1e": Function(gt.special.i1e, lambda x: mp.exp(-x) * mp.besseli(1, x), FAR[2:], True),
-    "k1": Function(gt.special.k1, lambda x: mp.besselk(1, x), WIDE[4:], True),
+    "k1": Function(gt.special.k1, lambda x: mp.besselk(1, x), [0.4, 1.0, 2.6, 8.1, 12.6], True),
     "y1": Function(gt.special.y1, lambda x: mp.bessely(1, x), WIDE[4:], True),
     "jn(2, x)": Function(lambda x: gt.special.jn(2, x), lambda x: mp.besselj(2, x), WIDE[3:], True),
     "jv(1.5, x)": Function(lambda x: gt.special.jv(1.5, x), lambda x: mp.besselj(1.5, x), WIDE[3:], True),
@@ -175,7 +175,11 @@ FUNCTIONS: dict[str, Function] = {
     ),
 }  # fmt: skip
 
-SLOW = ["digamma", "gamma", "i0", "i1", "i0e", "i1e", "j0", "j1", "y0", "y1", "k0", "k1", "jn", "jv", "yv", "iv", "kv", "expi", "exp1", "ellipk", "ellipe", "beta", "betaln", "betainc", "betaincc", "gammainc", "gammaincc", "chdtr", "chdtrc", "fdtr", "fdtrc", "polygamma", "zeta", "binom", "multigammaln"]
+SLOW = [
+    "digamma", "gamma", "i0", "i1", "i0e", "i1e", "j0", "j1", "y0", "y1", "k0", "k1", "jn", "jv", "yv", "iv", "kv",
+    "expi", "exp1", "ellipk", "ellipe", "beta", "betaln", "betainc", "betaincc", "gammainc", "gammaincc", "chdtr",
+    "chdtrc", "fdtr", "fdtrc", "polygamma", "zeta", "binom", "multigammaln",
+]  # fmt: skip
 for _name, _f in FUNCTIONS.items():
     if _name.partition("(")[0] in SLOW:
         FUNCTIONS[_name] = _f._replace(step=11)
