@@ -19,6 +19,7 @@ from . import linalg as linalg
 from . import nn as nn
 from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
+from .arrays.memory import memory_limit
 from .debug import debug_nans
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
@@ -39,6 +40,7 @@ from .errors import (
     NoDerivativeError,
     NoKernelError,
     NoRuleError,
+    NotEnoughMemoryError,
     PatternError,
     UnconnectedGradientWarning,
 )
