@@ -1,4 +1,4 @@
-"""Batch sizes, budgets of bytes, refusals of what does not fit into memory."""
+"""Batch sizes, budgets of bytes, refusals of what does not fit into memory, and predictions of cost."""
 
 from __future__ import annotations
 
@@ -237,7 +237,7 @@ def test_work_that_does_not_fit_is_refused_and_a_batch_size_named_that_does() ->
 def test_a_solve_per_row_is_seen_before_it_runs() -> None:
     """The Jacobian is small, and each of its rows takes a matrix."""
     f: Function = lambda x: gt.linalg.solve(A + gt.diag(x + 3), x)
-    with gt.memory_limit("200 MB"), pytest.raises(gt.NotEnoughMemoryError, match="400 directions at once, takes [12]"):
+    with gt.memory_limit("200 MB"), pytest.raises(gt.NotEnoughMemoryError, match=r"400 directions at once, takes [12]"):
         gt.jacobian(f)(vector(400))
 
 
@@ -411,3 +411,159 @@ def test_series_leave_nothing_behind() -> None:
             assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+# -- predictions ---------------------------------------------------------------------------------------------------
+def measured_modes(f: Function, x: Any, scalar: bool) -> dict[str, Callable[[], Any]]:
+    """What cost(f, x) predicts, done."""
+    modes: dict[str, Callable[[], Any]] = {
+        "jacobian, reverse": lambda: gt.jacobian(f, mode="reverse")(x),
+        "jacobian, forward": lambda: gt.jacobian(f, mode="forward")(x),
+        "jvp": lambda: gt.jvp(f, (x,), (gt.ones_like(x),)),
+    }
+    if scalar:
+        modes |= {
+            "gradient": lambda: gt.grad(f)(x),
+            "hvp": lambda: gt.hvp(f, x, gt.ones_like(x)),
+            "hessian": lambda: gt.hessian(f)(x),
+            "hessian diagonal": lambda: gt.hessian_diagonal(f, x),
+            "laplacian": lambda: gt.laplacian(f)(x),
+        }
+    return modes
+
+
+@pytest.mark.parametrize("name", ["elementwise", "softmax", "solve", "indexing", "rosenbrock", "network"])
+def test_memory_is_predicted(name: str) -> None:
+    """Within a factor of 1.5, where arrays and not Python's objects make it up."""
+    f, n = {**VECTORS, **SCALARS}[name]
+    x = vector(n)
+    c = gt.cost(f, x, sparse=False)
+    checked = 0
+    for mode, work in measured_modes(f, x, name in SCALARS).items():
+        _, peak = traced(work)
+        predicted = c[mode].memory
+        assert predicted is not None and predicted < 1.5 * peak + 200_000, (mode, predicted, peak)
+        if peak > MB:
+            assert predicted > peak / 1.5, (mode, predicted, peak)
+            checked += 1
+    assert checked >= 1
+
+
+def test_elements_are_counted() -> None:
+    """Of sum(sin(x) x): three operations forward; a Hessian is n products with it."""
+    n = 2000
+    c = gt.cost(lambda x: gt.sum(gt.sin(x) * x), gt.ones(n), sparse=False)
+    assert (c.inputs, c.outputs, c.operations) == (n, 1, 3)
+    assert c["value"].elements == 2 * n + 1
+    assert c.kept == 2 * n * 8 - n * 8  # sin(x), and x, which is the input
+    assert [c[name].directions for name in ("value", "gradient", "hvp", "hessian")] == [0, 1, 1, n]
+    hvp, hessian, gradient = c["hvp"].elements, c["hessian"].elements, c["gradient"].elements
+    assert hvp is not None and hessian is not None and gradient is not None
+    assert 2 * n < gradient < 10 * n < 2 * hvp < 100 * n
+    assert n * n < hessian < 30 * n * n
+    assert c["hessian diagonal"].elements == hessian
+    seconds = [mode.seconds for mode in c]
+    assert all(s is not None and s > 0 for s in seconds)
+    assert c["hessian"].seconds > c["hvp"].seconds  # type: ignore[operator]
+
+
+def test_nothing_large_runs() -> None:
+    """The Hessian and its computation take gigabytes and minutes."""
+    n = 40_000
+    x = vector(n)
+    with gt.memory_limit("4 GB"):
+        c, peak = traced(lambda: gt.cost(rosenbrock, x))
+    assert peak < 200 * MB
+    assert c["hessian"].memory > n * n * 8  # type: ignore[operator]
+    assert "more than the 4 GB available" in str(c)
+    assert "hessian, sparse" not in c.modes
+
+
+def test_a_table() -> None:
+    lines = str(gt.cost(rosenbrock, vector(300))).splitlines()
+    assert lines[0].startswith("300 inputs, 1 output; 11 operations recorded, which keep ")
+    assert lines[1].split() == ["directions", "time", "peak", "memory"]
+    names = ["value", "gradient", "jacobian, reverse", "jvp", "jacobian, forward", "hvp", "hessian", "hessian diagonal"]
+    names += ["laplacian"]
+    for line, name in zip(lines[2:], names, strict=False):
+        assert line.startswith(name)
+        assert line.rstrip().endswith(("B", "bytes")), line
+
+
+def test_a_sparse_hessian_is_seen() -> None:
+    pytest.importorskip("scipy")
+    c = gt.cost(rosenbrock, vector(300))
+    assert c["hessian, sparse"].directions == 3
+    assert c["hessian, sparse"].memory < c["hessian"].memory / 10  # type: ignore[operator]
+    assert "898 entries, 3 colours" in c["hessian, sparse"].note
+    dense = gt.cost(lambda x: gt.sum(x) ** 2, vector(50))
+    assert "not sparse" in dense["hessian, sparse"].note
+    branching = gt.cost(lambda x: x**2 if x[0] > 0 else x**3, vector(50))
+    assert "no pattern" in branching["jacobian, sparse"].note
+    jacobian = gt.cost(lambda x: x[1:] * x[:-1], vector(300), sparse=True)
+    assert jacobian["jacobian, sparse"].directions == 2
+    with pytest.raises(ValueError, match="sparse=True is for a real vector"):
+        gt.cost(lambda x: x**2, gt.ones((2, 2)), sparse=True)
+
+
+def test_what_would_take_too_long_is_not_tried() -> None:
+    calls = []
+
+    def f(x: Any) -> Any:
+        calls.append(1)
+        for _ in range(200):
+            x = gt.sin(x)
+        return gt.sum(x)
+
+    c = gt.cost(f, vector(10), seconds=1e-6)
+    assert len(calls) < 15
+    assert c["value"].seconds is not None
+    for name in ("gradient", "hvp", "hessian", "laplacian"):
+        assert c[name].seconds is None and c[name].memory is None
+        assert "seconds=1e-06" in c[name].note
+    assert "not tried" in str(c)
+    with gt.memory_limit("10 kB"):
+        assert "the tape keeps" in gt.cost(f, vector(10))["hessian"].note
+
+
+def test_containers_further_arguments_and_constants() -> None:
+    c = gt.cost(lambda p, k: {"a": p["w"] * k, "b": gt.sum(p["v"])}, {"w": gt.ones(3), "v": gt.ones((2, 2))}, 2.0)
+    assert (c.inputs, c.outputs) == (7, 4)
+    assert list(c.modes) == ["value", "vjp", "jacobian, reverse", "jvp", "jacobian, forward"]
+    constant = gt.cost(lambda x: 3.0, gt.ones(2))
+    assert constant.operations == 0 and constant["hessian"].directions == 2
+    assert gt.cost(lambda x: gt.sum(x), gt.ones(0)).inputs == 0
+    z = gt.ones(5, dtype=gt.complex128)
+    assert gt.cost(lambda z: gt.sum(gt.abs(z * z)), z)["jacobian, forward"].directions == 5
+
+
+def test_tapes_that_look_on_record_nothing() -> None:
+    x = gt.Variable([1.0, 2.0])
+    with gt.GradientTape(persistent=True) as tape:
+        before = len(tape._trace.slots)  # type: ignore[union-attr]
+        gt.cost(lambda x: gt.sum(x**3), x)
+        assert len(tape._trace.slots) <= before + 2  # type: ignore[union-attr]
+        y = gt.sum(x**2)
+    assert tape.gradient(y, x).tolist() == [2.0, 4.0]
+
+
+def test_an_error_of_the_function_is_the_users_own() -> None:
+    def f(x: Any) -> Any:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        gt.cost(f, gt.ones(3))
+    assert gt.grad(gt.sum)(gt.ones(2)).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "1", None, float("nan")])
+def test_bad_seconds(seconds: Any) -> None:
+    with pytest.raises(ValueError, match="seconds must be a positive number"):
+        gt.cost(gt.sum, gt.ones(3), seconds=seconds)
+
+
+def test_integers_have_no_cost() -> None:
+    with pytest.raises(TypeError, match=r"gradtape\.cost: argument 0 has dtype int64"):
+        gt.cost(gt.sum, np.arange(3))
+    with pytest.raises(KeyError, match="the modes are value"):
+        gt.cost(gt.sum, gt.ones(3))["spectrum"]

@@ -21,6 +21,7 @@ from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
 from .arrays.memory import memory_limit
 from .debug import debug_nans
+from .derivatives.cost import Cost, cost
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian

@@ -260,10 +260,12 @@ def pulled_rows(
     """Rows start..stop of the Jacobian, for each source of the sweep; None where no path leads there."""
     with new_level() as level:
         seeds: dict[int, Any] = {}
-        for y, g in zip(outputs, unit_vectors(outputs, start, stop, level, within=within), strict=True):
+        vectors = unit_vectors(outputs, start, stop, level, within=within)
+        for y in reversed(outputs):  # popped, so that only the sweep holds them
+            g = vectors.pop()
             if y._key in trace.slots:
                 seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
-        del g
+            g = None
         results = sweep(seeds)
     for i, g in enumerate(results):
         if g is not None:
@@ -344,7 +346,7 @@ def gathered(ranges: Sequence[Range], compute: Callable[[int, int], list[Any]]) 
                     whole[start:stop] = part._data
         else:
             parts.append(found)
-        found = part = None
+        found = part = None  # before the next part is computed
     if plain:
         return [None if whole is None else tensor(whole) for whole in wholes]
     from .functions.manipulation import concat

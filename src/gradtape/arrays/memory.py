@@ -78,7 +78,7 @@ def memory_limit(limit: Any) -> Iterator[None]:
     ...     try:
     ...         gt.hessian(lambda x: gt.sum(x**3))(gt.ones(1000))
     ...     except gt.NotEnoughMemoryError as error:
-    ...         print(str(error)[:104])
+    ...         print(str(error)[:105])
     gradtape.hessian: the Hessian of a function of 1000 elements takes 8 MB, and 1 MB of memory are available
     """
     token = LIMIT.set(bytes_of(limit, "gradtape.memory_limit: limit"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,36 @@ def axes(x: Tensor, start: int, stop: int) -> Any:
     return np.eye(stop - start, x.shape[-1], k=start, dtype=numpy_dtype(x.dtype))
 
 
+class Needs(NamedTuple):
+    """What a Laplacian at a point takes at its peak: bytes for the `first` axis and for `each` further one, the
+    `largest` value of an axis, the `elements` computed for each, and a meter of what f takes itself."""
+
+    first: int
+    each: int
+    largest: int
+    elements: int
+    values: Meter
+
+
+def needs_of_laplacian(f: Callable[..., Any], x: Any) -> Needs:
+    """What a pass takes, from passes along one axis and along a few."""
+
+    def tried(count: int) -> tuple[Meter, Meter]:
+        column, values = Meter(rank=1), Meter()
+        with observed_by(()), new_level() as level:
+            point = values.metered(again(x), level)
+            second_order(f, point, axes(x, 0, count), None, "laplacian", lambda v: column.metered(v, level))
+        return column, values
+
+    few, values = tried(1)
+    count = min(x.shape[-1], 4)
+    if count == 1:
+        return Needs(few.peak, few.peak, few.largest, few.elements, values)
+    many, _ = tried(count)
+    each, elements = (many.peak - few.peak) // (count - 1), (many.elements - few.elements) // (count - 1)
+    return Needs(few.peak, each, many.largest // count, elements, values)
+
+
 def in_batches(f: Callable[..., Any], x: Any, batch_size: int | None, memory: Any) -> Tensor:
     """The Laplacian, at so many points and along so many axes at once as the batch size and the budget allow."""
     single = len(x.shape) == 1
@@ -73,26 +103,12 @@ def in_batches(f: Callable[..., Any], x: Any, batch_size: int | None, memory: An
     def along(some: Any, start: int, stop: int, within: Any = None) -> Tensor:
         return second_order(f, some, axes(x, start, stop), None, "laplacian", within)
 
-    def needs(count: int) -> tuple[int, int, int]:
-        """What so many axes at one point take at their peak, their largest value, and what f takes there."""
-        column, values = Meter(rank=1), Meter()
-        with observed_by(()), new_level() as level:
-            point = values.metered(x if single else x[0], level)
-            along(point, 0, count, lambda v: column.metered(v, level))
-        factor = examples_in(x)
-        return column.peak * factor, column.largest * factor, values.need * factor
-
     @cache
     def tried() -> tuple[int, int]:
         """What one axis takes, a share of what all axes of a point share included, and what a point takes."""
-        few, many = 1, min(d, 4)
-        first, largest, shared = needs(few)
-        each = first
-        if many > few:
-            most, largest, _ = needs(many)
-            each = (most - first) // (many - few)
-        shared += first
-        return each + largest // many + shared // d + 1, shared
+        need = needs_of_laplacian(f, x if single else x[0])
+        shared = (need.values.need + need.first) * examples_in(x)
+        return (need.each + need.largest) * examples_in(x) + shared // d + 1, shared
 
     demand = Demand(
         "laplacian",
