@@ -19,10 +19,13 @@ from . import linalg as linalg
 from . import nn as nn
 from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
+from .arrays.memory import memory_limit
 from .debug import debug_nans
+from .derivatives.cost import Cost, cost
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
-from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
+from .derivatives.dense import hessian, hvp, jacobian
+from .derivatives.diagonal import hessian_diagonal
 from .derivatives.directional import bilaplacian, directional
 from .derivatives.forward import jvp, linearize
 from .derivatives.linear_operators import fisher, gauss_newton, hessian_blocks, hessian_operator, jacobian_operator
@@ -48,6 +51,7 @@ from .errors import (
     NoDerivativeError,
     NoKernelError,
     NoRuleError,
+    NotEnoughMemoryError,
     PatternError,
     UnconnectedGradientWarning,
 )

@@ -41,6 +41,10 @@ class PatternError(GradtapeError, ValueError):
     """A sparsity pattern misses an entry of the matrix that it is said to be of."""
 
 
+class NotEnoughMemoryError(GradtapeError, MemoryError):
+    """A dense derivative would take more memory than is available, or than its budget; nothing large has run."""
+
+
 class UnconnectedGradientWarning(UserWarning):
     """A gradient is None for a reason that looks like an oversight."""
 

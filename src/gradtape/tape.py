@@ -13,6 +13,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .arrays.dtypes import is_floating, kind_of, numpy_dtype
+from .budgets import (
+    INSTEAD,
+    all_rows,
+    bytes_in,
+    checked_batch_size,
+    held_by,
+    in_host_memory,
+    of_sizes,
+    refuse_result,
+    slopes_in,
+)  # fmt: skip
 from .context import ACTIVE, LEVEL, active, enter, leave, move, new_level, observed_by
 from .errors import warn
 from .functions import static
@@ -24,7 +35,7 @@ from .functions.static import zeros_like
 from .nest import flatten
 from .sweep import Trace, fit, reaches, run
 from .tensor import Tensor, Variable, ndarray, new, tensor, tracked
-from .virtual.batched import Batched, batched_seeds, unbatched
+from .virtual.batched import Batched, unbatched
 
 PLAIN = frozenset([Tensor, Variable])
 #: States of a trace in which it cannot be asked.
@@ -294,12 +305,12 @@ class GradientTape:
             )
         return trace
 
-    def _sweep(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int]) -> list[Any]:
-        """Run the reverse sweep; a non-persistent tape ends its recording and is used up by success."""
+    def _sweep(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int], last: bool = True) -> list[Any]:
+        """Run the reverse sweep; a non-persistent tape ends its recording and is used up by success of the last."""
         if not trace.numbers:
-            return self._swept(trace, seeds, keys)
+            return self._swept(trace, seeds, keys, last)
         taken = numbers_taken(trace, keys)
-        results = self._swept(trace, seeds, keys)
+        results = self._swept(trace, seeds, keys, last)
         for key, g in zip(keys, results, strict=True):
             if g is None and key in taken:
                 kind, line = taken[key]
@@ -311,18 +322,21 @@ class GradientTape:
                 )
         return results
 
-    def _swept(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int]) -> list[Any]:
+    def _swept(self, trace: TapeTrace, seeds: dict[int, Any], keys: list[int], last: bool) -> list[Any]:
         if self._persistent:
             return run(trace, seeds, keys, consume=False)
         observers = active()
         if trace.state == "recording":
             leave(trace)
         try:
-            results = run(trace, seeds, keys, consume=True)
+            results = run(trace, seeds, keys, consume=last)
         except BaseException:
             ACTIVE.set(observers)  # as it was, for another try
             raise
-        trace.state = "used"
+        if last:
+            trace.state = "used"
+        else:
+            ACTIVE.set(observers)
         return results
 
     def _unconnected(self, source: Tensor, zeros: bool) -> Any:
@@ -339,13 +353,19 @@ class GradientTape:
         unconnected_gradients: Any = UnconnectedGradients.NONE,
         parallel_iterations: int | None = None,
         experimental_use_pfor: bool = True,
+        *,
+        batch_size: int | None = None,
+        memory: Any = None,
     ) -> Any:
         """The derivative of every element of `target` with respect to every element of each source.
 
-        Shape: target.shape + source.shape. All rows go through the sweep at once. The last two parameters are
-        TensorFlow's and change nothing. May be called inside the context. Raises RuntimeError on a used tape.
+        Shape: target.shape + source.shape. All rows go through the sweep at once, or at most `batch_size`, or as many
+        as keep the computation, its result included, below `memory` (bytes, or "200 MB"). parallel_iterations and
+        experimental_use_pfor are TensorFlow's and change nothing. May be called inside the context. Raises RuntimeError
+        on a used tape, NotEnoughMemoryError where the budget, or the memory available, is too little.
         """
         zeros = wants_zeros(unconnected_gradients)
+        checked_batch_size(batch_size, "GradientTape.jacobian")
         trace = self._usable("jacobian")
         if not isinstance(target, Tensor):
             raise TypeError(f"GradientTape.jacobian: target must be one Tensor, not a {type(target).__name__}")
@@ -355,7 +375,7 @@ class GradientTape:
                 raise TypeError(f"GradientTape.jacobian: sources holds a {type(leaf).__name__}; Tensors are expected")
         if isinstance(target, Variable):
             trace.accessed(target)  # asking for it is a read
-        rows = self._rows(trace, target, leaves)
+        rows = self._rows(trace, target, leaves, "jacobian", batch_size, memory)
         final = []
         for leaf, row in zip(leaves, rows, strict=True):
             if row is None:
@@ -365,23 +385,28 @@ class GradientTape:
                 final.append(reshape(row, (*target.shape, *leaf.shape)))
         return structure.unflatten(final)
 
-    def _rows(self, trace: TapeTrace, target: Tensor, leaves: list[Tensor]) -> list[Any]:
-        """The Jacobian's rows (n, *source.shape) for each source; None where no path leads there."""
+    def _rows(
+        self,
+        trace: TapeTrace,
+        target: Tensor,
+        leaves: list[Tensor],
+        function: str,
+        batch_size: int | None,
+        memory: Any,
+        fixed: int = 0,
+    ) -> list[Any]:
+        """The Jacobian's rows (n, *source.shape) for each source; None where no path leads there.
+
+        `fixed`: bytes that a budget has to include besides.
+        """
         keys = [leaf._key for leaf in leaves]
         if target._key not in trace.slots:
             self._sweep(trace, {}, keys)
             return [None] * len(leaves)
-        with new_level() as level:
-            seeds = {target._key: batched_seeds(target, level)}
-            results = self._sweep(trace, seeds, keys)
-        rows = []
-        for g in results:
-            if g is not None:
-                g = unbatched(g, level, target.size)
-                if kind_of(g.dtype) == "c":
-                    g = conj(g)
-            rows.append(g)
-        return rows
+        sweep = lambda seeds, last: self._sweep(trace, seeds, keys, last)
+        held = lambda: fixed or slopes_in(trace)
+        name = f"GradientTape.{function}"
+        return all_rows(name, function, trace, [target], leaves, sweep, batch_size, memory, held)
 
     def batch_jacobian(
         self,
@@ -429,10 +454,11 @@ class GradientTape:
         g = conj(g) if kind_of(g.dtype) == "c" else g
         return reshape(moveaxis(g, 0, 1), (examples, *inner, *source.shape[1:]))
 
-    def hessian(self, target: Any, sources: Any) -> Any:
+    def hessian(self, target: Any, sources: Any, *, batch_size: int | None = None, memory: Any = None) -> Any:
         """The second derivatives of a scalar target: for one source its matrix target-wise, of shape x.shape * 2;
-        for a container of sources the container of containers of blocks. Needs no nested tapes. Raises ValueError
-        if target has more than one element, RuntimeError on a used tape.
+        for a container of sources the container of containers of blocks. Needs no nested tapes. `batch_size`, `memory`:
+        as for jacobian. Raises ValueError if target has more than one element, RuntimeError on a used tape,
+        NotEnoughMemoryError where the budget, or the memory available, is too little.
 
         >>> import gradtape as gt
         >>> x = gt.constant([1.0, 2.0])
@@ -442,6 +468,7 @@ class GradientTape:
         >>> tape.hessian(y, x).tolist()
         [[6.0, 0.0], [0.0, 12.0]]
         """
+        checked_batch_size(batch_size, "GradientTape.hessian")
         trace = self._usable("hessian")
         if not isinstance(target, Tensor):
             raise TypeError(f"GradientTape.hessian: target must be one Tensor, not a {type(target).__name__}")
@@ -451,6 +478,9 @@ class GradientTape:
         for leaf in leaves:
             if not isinstance(leaf, Tensor):
                 raise TypeError(f"GradientTape.hessian: sources holds a {type(leaf).__name__}; Tensors are expected")
+        if all([in_host_memory(leaf) for leaf in leaves]):
+            subject = of_sizes(leaves, leaves, "hessian")
+            refuse_result("GradientTape.hessian", subject, bytes_in(leaves, leaves), INSTEAD["hessian"])
         twin = GradientTape(persistent=True)
         twin._trace = copied = TapeTrace(False)
         base = trace.copy()
@@ -460,10 +490,15 @@ class GradientTape:
         others = tuple([o for o in active() if o is not trace or self._persistent])
         with observed_by((*others, copied)):
             first = twin.gradient(target, leaves)
+        held = 0 if memory is None else held_by(copied, leaves, trace)
+        blocks = []
         with observed_by(others):
-            blocks = [
-                [_block(twin, g, a, b) for b in leaves] for a, g in zip(leaves, first, strict=True)
-            ]
+            for a, g in zip(leaves, first, strict=True):
+                rows = [None] * len(leaves)
+                if g is not None:
+                    rows = twin._rows(copied, g, leaves, "hessian", batch_size, memory, held)
+                blocks.append([_block(row, a, b) for row, b in zip(rows, leaves, strict=True)])
+                held += bytes_in([a], leaves)
         if not self._persistent:
             self._sweep(trace, {}, [])
         return structure.unflatten([structure.unflatten(row) for row in blocks])
@@ -487,11 +522,10 @@ class GradientTape:
         raise TypeError("a tape that has been used cannot be copied deeply or pickled; its record belongs to this run")
 
 
-def _block(tape: GradientTape, g: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
-    """One block of a Hessian: how the gradient g with respect to a changes with b; zeros where it does not."""
+def _block(rows: Any, a: Tensor, b: Tensor) -> Tensor:
+    """One block of a Hessian: how the gradient with respect to a changes with b; zeros where it does not."""
     shape = (*a.shape, *b.shape)
-    rows = None if g is None else tape.jacobian(g, b)
-    return static.zeros(shape, result_type(a, b), a, b) if rows is None else rows
+    return static.zeros(shape, result_type(a, b), a, b) if rows is None else reshape(rows, shape)
 
 
 def seeds_of(target: Any, targets: list[Tensor], output_gradients: Any) -> list[Any]:

@@ -2,108 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
-import numpy as np
-
-from ..arrays.dtypes import kind_of, numpy_dtype
+from ..arrays.dtypes import kind_of
+from ..arrays.memory import limit_set
+from ..budgets import (
+    INSTEAD,
+    Demand,
+    all_rows,
+    batches,
+    bytes_in,
+    checked_batch_size,
+    examples_in,
+    gathered,
+    held_by,
+    in_host_memory,
+    of_sizes,
+    refuse_result,
+    unit_vectors,
+)  # fmt: skip
 from ..context import active, new_level, observed_by
 from ..functions.elementwise import complex as complex_of
 from ..functions.elementwise import conj, real
 from ..functions.manipulation import astype, reshape
-from ..functions.static import static, zeros
+from ..functions.static import zeros
 from ..nest import Structure, flatten
 from ..sweep import Trace, run
 from ..tensor import Tensor, tensor
-from ..virtual.batched import Batched, unbatched
-from .arguments import Selected, as_output, asarray, check_callable, differentiable, named, zeros_like
+from ..virtual.batched import unbatched
+from ..virtual.metered import Meter
+from .arguments import Selected, again, as_output, asarray, check_callable, differentiable, named, zeros_like
 from .forward import pushed
 from .reverse import finished, ones_like, warn_of_numbers
 
 
-def chunks(total: int, batch_size: int | None, function: str) -> list[tuple[int, int]]:
-    """Ranges that cover `total` rows, at most batch_size each."""
-    if batch_size is None:
-        return [(0, total)]
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"gradtape.{function}: batch_size must be a positive int, not {batch_size!r}")
-    return [(start, min(start + batch_size, total)) for start in range(0, total, batch_size)] or [(0, 0)]
-
-
-def joined(parts: list[Any]) -> Any:
-    """Chunks one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    from ..functions.manipulation import concat
-
-    return concat(parts, axis=0)
-
-
-def unit_vectors(leaves: list[Tensor], start: int, stop: int, level: int, unit: complex = 1) -> list[Tensor]:
-    """Rows start..stop of the identity on all leaves taken as one long vector, as a batch for each leaf.
-
-    With the imaginary `unit`, that times the identity on complex leaves, and zeros on real ones.
-    """
-    seeds, offset = [], 0
-    for leaf in leaves:
-        rows = np.zeros((stop - start, leaf.size), numpy_dtype(leaf.dtype))
-        first, last = max(start, offset), min(stop, offset + leaf.size)
-        if first < last and (unit == 1 or kind_of(leaf.dtype) == "c"):
-            rows[np.arange(first - start, last - start), np.arange(first - offset, last - offset)] = unit
-        values = static(rows.reshape(stop - start, *leaf.shape), leaf, dtype=leaf.dtype)
-        seeds.append(tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level)))
-        offset += leaf.size
-    return seeds
-
-
 def reverse_rows(
-    trace: Trace, outputs: list[Tensor], inputs: list[Tensor], batch_size: int | None, function: str
+    trace: Trace,
+    outputs: list[Tensor],
+    inputs: list[Tensor],
+    batch_size: int | None,
+    function: str,
+    memory: Any = None,
 ) -> list[Any]:
     """For each input the rows (all outputs' elements, *input.shape) of the Jacobian, by batched pullbacks."""
-    total = sum([y.size for y in outputs])
-    parts: list[list[Any]] = [[] for _ in inputs]
-    for start, stop in chunks(total, batch_size, function):
-        with new_level() as level:
-            seeds: dict[int, Any] = {}
-            for y, g in zip(outputs, unit_vectors(outputs, start, stop, level), strict=True):
-                if y._key in trace.slots:
-                    seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
-            results = run(trace, seeds, [x._key for x in inputs], consume=False)
+    keys = [x._key for x in inputs]
+
+    def sweep(seeds: dict[int, Any], last: bool) -> list[Any]:
+        results = run(trace, seeds, keys, consume=False)
         warn_of_numbers(trace, results)
-        for part, x, g in zip(parts, inputs, results, strict=True):
-            if g is None:
-                part.append(zeros((stop - start, *x.shape), x.dtype, x))
-            else:
-                g = unbatched(g, level, stop - start)
-                part.append(conj(g) if kind_of(g.dtype) == "c" else g)
-    return [joined(part) for part in parts]
+        return results
+
+    what = "hessian" if "hessian" in function else "jacobian"
+    fixed = lambda: held_by(trace, inputs)
+    rows = all_rows(function, what, trace, outputs, inputs, sweep, batch_size, memory, fixed)
+    m = sum([y.size for y in outputs])
+    return [zeros((m, *x.shape), x.dtype, x) if g is None else g for g, x in zip(rows, inputs, strict=True)]
+
+
+#: Inputs from which on a plain run of the function, to see what it gives, is nothing beside all of its columns.
+MANY = 64
 
 
 def forward_columns(
-    selected: Selected, f: Callable[..., Any], kwargs: dict[str, Any], batch_size: int | None
+    selected: Selected,
+    f: Callable[..., Any],
+    kwargs: dict[str, Any],
+    batch_size: int | None,
+    memory: Any = None,
+    outputs: Sequence[Tensor] | None = None,
 ) -> tuple[list[Tensor], Structure, list[Any]]:
-    """Outputs, their structure, and for each output the columns (all inputs' elements, *output.shape)."""
+    """Outputs, their structure, and for each output the columns (all inputs' elements, *output.shape).
+
+    `outputs`: values of f, if they are known already.
+    """
     inputs = selected.leaves
     _, flat = flatten(tuple(inputs))
     total = sum([x.size for x in inputs])
     units = (1, 1j) if any([kind_of(x.dtype) == "c" for x in inputs]) else (1,)
-    columns: list[list[Any]] = []
-    values: list[Any] = []
-    structure = None
-    for start, stop in chunks(total, batch_size, "jacobian"):
+    seen: list[Any] = []
+
+    def compute(start: int, stop: int, points: list[Any] = inputs, within: Any = None) -> list[Any]:
         along = []
         for unit in units:
             with new_level() as level:
-                directions: list[Any] = list(unit_vectors(inputs, start, stop, level, unit))
-                out, tangent = pushed(lambda *xs: selected.call(f, xs, kwargs), inputs, directions, flat)
-                values, structure = flatten(out)
+                directions: list[Any] = list(unit_vectors(inputs, start, stop, level, unit, within))
+                out, tangent = pushed(lambda *xs: selected.call(f, xs, kwargs), points, directions, flat)
+                seen[:] = flatten(out)
                 tangents, _ = flatten(tangent)
             tangents = [unbatched(t, level, stop - start) for t in tangents]
             along.append([real(t) if kind_of(t.dtype) == "c" else t for t in tangents])
-        columns.append(along[0] if len(units) == 1 else [complex_of(a, b) for a, b in zip(*along, strict=True)])
-    assert structure is not None
-    return [asarray(v) for v in values], structure, [joined(list(parts)) for parts in zip(*columns, strict=True)]
+        return along[0] if len(units) == 1 else [complex_of(a, b) for a, b in zip(*along, strict=True)]
+
+    @cache
+    def tried() -> tuple[int, int]:
+        """What one column takes, and what f takes itself."""
+        column, values = Meter(rank=1), Meter()
+        with observed_by(()), new_level() as level:
+            points = [values.metered(again(x), level) for x in inputs]
+            compute(0, 1, points, lambda direction: column.metered(direction, level))
+            seen.clear()
+        return column.need * examples_in(inputs[0]), values.need
+
+    if outputs is None and (memory is not None or total >= MANY or limit_set() is not None):
+        with observed_by(()):
+            value, _ = flatten(selected.call(f, inputs, kwargs))
+        outputs = [as_output(y, "jacobian") for y in value]
+    demand = Demand(
+        "jacobian",
+        of_sizes(outputs or (), inputs, "jacobian"),
+        total,
+        bytes_in(outputs or (), inputs),
+        sum([x.nbytes for x in inputs]),
+        lambda: tried()[0],
+        lambda: tried()[1],
+        INSTEAD["jacobian"],
+        all([in_host_memory(x) for x in inputs]),
+    )
+    del outputs
+    columns = gathered(batches(demand, batch_size, memory), compute)
+    values, structure = seen
+    return [asarray(v) for v in values], structure, columns
 
 
 def fitted_block(part: Any, y: Tensor, x: Tensor) -> Any:
@@ -130,23 +150,29 @@ def jacobian(
     sparse: bool | str = False,
     batch_size: int | None = None,
     local: bool = False,
+    memory: Any = None,
 ) -> Any:
     """The function that gives f's Jacobian: for each output, for each differentiated argument, output.shape + x.shape.
 
     Row k is what `grad` gives for the k-th element, also for complex numbers: derivatives of its real part.
     `mode`: "forward", "reverse", or "auto" (forward where inputs have fewer elements than outputs);
-    `batch_size`: at most so many rows or columns at once, to bound memory; `sparse`: True or "csr", "coo" for a
-    scipy.sparse array, of a vector in a vector (`local`: by the pattern at this point, where slopes may be 0 and
-    branches are taken; prepare_jacobian keeps the pattern for further calls). Raises TypeError for integer arguments.
+    `batch_size`: at most so many rows or columns at once; `memory`: a budget of bytes (or "200 MB") for the peak of
+    the whole computation, the result included, from which a batch size follows by trying one row or column;
+    `sparse`: True or "csr", "coo" for a scipy.sparse array, of a vector in a vector (`local`: by the pattern at this
+    point, where slopes may be 0 and branches are taken; prepare_jacobian keeps the pattern for further calls).
+    Raises TypeError for integer arguments, NotEnoughMemoryError where the budget, or the memory available, is too
+    little.
 
     >>> import gradtape as gt
     >>> gt.jacobian(lambda x: x**2)(gt.asarray([1.0, 2.0])).tolist()
     [[2.0, 0.0], [0.0, 4.0]]
     """
     check_callable(f, "jacobian")
+    checked_batch_size(batch_size, "jacobian")
     if sparse:
         from .sparse.prepare import sparse_jacobian
 
+        refuse_budget(memory, "jacobian")
         return sparse_jacobian(f, argnums, mode, sparse, batch_size, local)
     if mode not in ("auto", "forward", "reverse"):
         raise ValueError(f"gradtape.jacobian: mode must be 'auto', 'forward' or 'reverse', not {mode!r}")
@@ -154,6 +180,7 @@ def jacobian(
     def jacobian_function(*arguments: Any, **kwargs: Any) -> Any:
         selected = Selected(arguments, argnums, "jacobian")
         inputs = selected.leaves
+        known = None
         if mode != "forward":
             trace = Trace()
             for leaf in inputs:
@@ -161,13 +188,14 @@ def jacobian(
             with observed_by((*active(), trace)):
                 out = selected.call(f, inputs, kwargs)
             outputs, structure = flatten(out)
-            outputs = [as_output(y, "jacobian") for y in outputs]
+            known = outputs = [as_output(y, "jacobian") for y in outputs]
             n_in, n_out = sum([x.size for x in inputs]), sum([y.size for y in outputs])
             if mode == "reverse" or n_out <= n_in:
-                rows = reverse_rows(trace, outputs, inputs, batch_size, "jacobian")
+                rows = reverse_rows(trace, outputs, inputs, batch_size, "jacobian", memory)
                 per_input = [split_rows(r, outputs, x) for r, x in zip(rows, inputs, strict=True)]
                 return structure.unflatten([selected.pack([b[i] for b in per_input]) for i in range(len(outputs))])
-        outputs, structure, columns = forward_columns(selected, f, kwargs, batch_size)
+            del trace, out, outputs  # what it keeps need not stand beside the columns
+        outputs, structure, columns = forward_columns(selected, f, kwargs, batch_size, memory, known)
         from ..functions.manipulation import moveaxis
 
         result = []
@@ -204,36 +232,48 @@ def recorded_gradient(
     return trace, gradient
 
 
+def refuse_budget(memory: Any, function: str) -> None:
+    """Raise ValueError for a budget of a sparse derivative."""
+    if memory is not None:
+        raise ValueError(f"gradtape.{function}: memory is a budget of dense derivatives; with sparse give batch_size")
+
+
 def hessian(
     f: Callable[..., Any],
     argnums: int | tuple[int, ...] = 0,
     sparse: bool | str = False,
     batch_size: int | None = None,
     local: bool = False,
+    memory: Any = None,
 ) -> Any:
     """The function that gives the second derivatives of a scalar f: x.shape + x.shape, and for containers of arrays
     a container of containers of blocks.
 
-    `batch_size`: at most so many rows at once; `sparse`: True or "csr", "coo" for a scipy.sparse array, x being a
+    `batch_size`: at most so many rows at once; `memory`: a budget of bytes (or "200 MB") for the peak of the whole
+    computation, the result included; `sparse`: True or "csr", "coo" for a scipy.sparse array, x being a
     vector (`local`: by the pattern at this point; prepare_hessian keeps the pattern for further calls). Raises
-    ValueError if f's value is no scalar.
+    ValueError if f's value is no scalar, NotEnoughMemoryError where the budget, or the memory available, is too little.
 
     >>> import gradtape as gt
     >>> gt.hessian(lambda x: x[0] ** 2 * x[1])(gt.asarray([1.0, 3.0])).tolist()
     [[6.0, 2.0], [2.0, 0.0]]
     """
     check_callable(f, "hessian")
+    checked_batch_size(batch_size, "hessian")
     if sparse:
         from .sparse.prepare import sparse_hessian
 
+        refuse_budget(memory, "hessian")
         return sparse_hessian(f, argnums, sparse, batch_size, local)
 
     def hessian_function(*arguments: Any, **kwargs: Any) -> Any:
         selected = Selected(arguments, argnums, "hessian")
         inputs = selected.leaves
+        if all([in_host_memory(x) for x in inputs]):
+            refuse_result("hessian", of_sizes(inputs, inputs, "hessian"), bytes_in(inputs, inputs), INSTEAD["hessian"])
         trace, gradient = recorded_gradient(f, selected, kwargs, "hessian")
         known = [g if g is not None else zeros_like(x) for g, x in zip(gradient, inputs, strict=True)]
-        rows = reverse_rows(trace, known, inputs, batch_size, "hessian")
+        rows = reverse_rows(trace, known, inputs, batch_size, "hessian", memory)
         per_input = [split_rows(r, inputs, x) for r, x in zip(rows, inputs, strict=True)]
         return selected.pack([selected.pack([b[i] for b in per_input]) for i in range(len(inputs))])
 
@@ -272,95 +312,4 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     return selected.pack([finished(r, a) for r, a in zip(results, inputs, strict=True)])
 
 
-def hessian_diagonal(f: Callable[..., Any], x: Any, batch_size: int | None = 256) -> Any:
-    """The diagonal of a scalar f's Hessian at x, in x's structure and shapes, without ever holding the whole Hessian.
-
-    `x`: an array, or a container of arrays. `batch_size`: how many Hessian-vector products go through at once; where
-    one batch is too few for all of them, the Hessian's pattern is read from the program (with SciPy installed), and
-    one product serves all variables that do not meet in a second derivative. Exact either way.
-
-    >>> import gradtape as gt
-    >>> gt.hessian_diagonal(lambda x: gt.sum(x**3), gt.asarray([1.0, 2.0])).tolist()
-    [6.0, 12.0]
-    """
-    check_callable(f, "hessian_diagonal")
-    selected = Selected((x,), 0, "hessian_diagonal")
-    inputs = selected.leaves
-    total = sum([leaf.size for leaf in inputs])
-    groups = separate(f, selected, total) if batch_size is not None and total > batch_size else None
-    if groups is None:
-        groups = np.arange(total)
-    trace, gradient = recorded_gradient(f, selected, {}, "hessian_diagonal")
-    known = [g if g is not None else zeros_like(leaf) for g, leaf in zip(gradient, inputs, strict=True)]
-    count = int(groups.max(initial=-1)) + 1
-    parts: list[list[Any]] = [[] for _ in inputs]
-    for start, stop in chunks(count, batch_size, "hessian_diagonal"):
-        with new_level() as level:
-            seeds: dict[int, Any] = {}
-            for g, seed in zip(known, group_vectors(inputs, groups, start, stop, level), strict=True):
-                if g._key in trace.slots:
-                    seeds[g._key] = seeds[g._key] + seed if g._key in seeds else seed
-            found = run(trace, seeds, [leaf._key for leaf in inputs], consume=False) if seeds else [None] * len(inputs)
-            offset = 0
-            for part, row, leaf in zip(parts, found, inputs, strict=True):
-                own = groups[offset : offset + leaf.size]
-                offset += leaf.size
-                index = np.flatnonzero((own >= start) & (own < stop))
-                if row is None:
-                    picked = zeros((len(index),), leaf.dtype, leaf)
-                else:
-                    flat = reshape(unbatched(row, level, stop - start), (stop - start, leaf.size))
-                    picked = flat[own[index] - start, index]
-                part.append((index, conj(picked) if kind_of(picked.dtype) == "c" else picked))
-    results = []
-    for part, leaf in zip(parts, inputs, strict=True):
-        if not part:
-            results.append(zeros_like(leaf))
-            continue
-        order = np.argsort(np.concatenate([index for index, _ in part]), kind="stable")
-        values = joined([values for _, values in part])
-        in_order = bool((order == np.arange(len(order))).all())
-        results.append(reshape(values if in_order else values[order], leaf.shape))
-    return selected.pack(results)
-
-
-def group_vectors(
-    leaves: list[Tensor], groups: np.ndarray, start: int, stop: int, level: int
-) -> list[Tensor]:
-    """For each group of elements from start to stop a vector with ones at them, as a batch for each leaf."""
-    seeds, offset = [], 0
-    for leaf in leaves:
-        own = groups[offset : offset + leaf.size]
-        rows = (own[None, :] == np.arange(start, stop)[:, None]).astype(numpy_dtype(leaf.dtype))
-        values = static(rows.reshape(stop - start, *leaf.shape), leaf, dtype=leaf.dtype)
-        seeds.append(tensor(Batched(values if isinstance(values, Tensor) else tensor(values), level)))
-        offset += leaf.size
-    return seeds
-
-
-def separate(f: Callable[..., Any], selected: Selected, total: int) -> np.ndarray | None:
-    """Groups of elements that do not meet in a second derivative, as numbers; None if there are hardly fewer of them
-    than elements, or if they cannot be known: without SciPy, where f looks at values, inside other transforms."""
-    leaves = selected.leaves
-    dtypes = {numpy_dtype(leaf.dtype) for leaf in leaves}
-    plain = all([type(leaf) is Tensor and type(leaf._data) is np.ndarray for leaf in leaves])
-    if active() or not plain or len(dtypes) != 1 or kind_of(leaves[0].dtype) != "f":
-        return None
-    ends = np.cumsum([leaf.size for leaf in leaves])[:-1].tolist()
-
-    def of_vector(v: Any) -> Any:
-        parts = [reshape(v[a:b], leaf.shape) for a, b, leaf in zip([0, *ends], [*ends, total], leaves, strict=True)]
-        return selected.call(f, parts, {})
-
-    try:
-        from .sparse.colouring import colour_graph
-        from .sparse.detection import hessian_pattern
-
-        vector = np.concatenate([np.reshape(leaf._data, -1) for leaf in leaves])
-        groups = colour_graph(hessian_pattern(of_vector, asarray(vector)))
-    except (ImportError, TypeError, NotImplementedError):
-        return None
-    return groups if groups.max(initial=-1) + 1 <= total / 2 else None
-
-
-__all__ = ["hessian", "hessian_diagonal", "hvp", "jacobian"]
+__all__ = ["hessian", "hvp", "jacobian"]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..context import new_level
+from ..budgets import INSTEAD, Demand, batches, checked_batch_size, examples_in, in_host_memory
+from ..context import new_level, observed_by
 from ..functions.creation import asarray
-from ..functions.manipulation import broadcast_to, reshape, stack
+from ..functions.manipulation import broadcast_to, concat, reshape, stack
 from ..functions.static import static, zeros
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.forward_laplacian import Directions, ForwardLaplacian
+from ..virtual.metered import Meter
 from ..virtual.series import as_tensors, lowered
 from .arguments import again, as_output, check_callable, differentiable, named
 from .dense import jacobian
@@ -32,13 +35,15 @@ def points(x: Any, function: str) -> Tensor:
     return x  # type: ignore[no-any-return]
 
 
-def laplacian(f: Callable[..., Any]) -> Callable[..., Any]:
+def laplacian(f: Callable[..., Any], batch_size: int | None = None, memory: Any = None) -> Callable[..., Any]:
     """The function that gives the sum of f's second derivatives along all axes, the trace of its Hessian.
 
     f takes a point (d,) and gives a number or an array; g(x) takes a point (d,) or a batch (n, d), and gives the
     operator in the shape of f's value, behind an axis of n for a batch. Further arguments are passed to f as they are.
-    One forward pass carries the value, d first derivatives and the Laplacian (Li et al., 2024). Raises TypeError for
-    integer or complex x, ValueError for another shape.
+    One forward pass carries the value, d first derivatives and the Laplacian (Li et al., 2024). `batch_size`: at most
+    so many first derivatives, of all points together, at once; `memory`: a budget of bytes (or "200 MB") for the whole
+    computation. Raises TypeError for integer or complex x, ValueError for another shape, NotEnoughMemoryError where
+    the budget, or the memory available, is too little.
 
     >>> import gradtape as gt
     >>> g = gt.laplacian(lambda x: x[0] ** 3 + x[0] * x[1] ** 2)
@@ -46,24 +51,105 @@ def laplacian(f: Callable[..., Any]) -> Callable[..., Any]:
     (8.0, [8.0, 16.0])
     """
     check_callable(f, "laplacian")
+    checked_batch_size(batch_size, "laplacian")
 
     def laplacian_function(x: Any, *arguments: Any, **kwargs: Any) -> Any:
         x = points(x, "laplacian")
-        basis = np.eye(x.shape[-1], dtype=numpy_dtype(x.dtype))
-        return second_order(lambda point: f(point, *arguments, **kwargs), x, basis, None, "laplacian")
+        return in_batches(lambda point: f(point, *arguments, **kwargs), x, batch_size, memory)
 
     return named(laplacian_function, f, "laplacian")
 
 
-def second_order(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, function: str) -> Tensor:
-    """The weighted sum of f's second derivatives along the rows of `basis`, at a point or a batch."""
+def axes(x: Tensor, start: int, stop: int) -> Any:
+    """The unit vectors of so many of x's last axis' coordinates."""
+    return np.eye(stop - start, x.shape[-1], k=start, dtype=numpy_dtype(x.dtype))
+
+
+class Needs(NamedTuple):
+    """What a Laplacian at a point takes at its peak: bytes for the `first` axis and for `each` further one, the
+    `largest` value of an axis, the `elements` computed for each, and a meter of what f takes itself."""
+
+    first: int
+    each: int
+    largest: int
+    elements: int
+    values: Meter
+
+
+def needs_of_laplacian(f: Callable[..., Any], x: Any) -> Needs:
+    """What a pass takes, from passes along one axis and along a few."""
+
+    def tried(count: int) -> tuple[Meter, Meter]:
+        column, values = Meter(rank=1), Meter()
+        with observed_by(()), new_level() as level:
+            point = values.metered(again(x), level)
+            second_order(f, point, axes(x, 0, count), None, "laplacian", lambda v: column.metered(v, level))
+        return column, values
+
+    few, values = tried(1)
+    count = min(x.shape[-1], 4)
+    if count == 1:
+        return Needs(few.peak, few.peak, few.largest, few.elements, values)
+    many, _ = tried(count)
+    each, elements = (many.peak - few.peak) // (count - 1), (many.elements - few.elements) // (count - 1)
+    return Needs(few.peak, each, many.largest // count, elements, values)
+
+
+def in_batches(f: Callable[..., Any], x: Any, batch_size: int | None, memory: Any) -> Tensor:
+    """The Laplacian, at so many points and along so many axes at once as the batch size and the budget allow."""
+    single = len(x.shape) == 1
+    n, d = 1 if single else x.shape[0], x.shape[-1]
+
+    def along(some: Any, start: int, stop: int, within: Any = None) -> Tensor:
+        return second_order(f, some, axes(x, start, stop), None, "laplacian", within)
+
+    @cache
+    def tried() -> tuple[int, int]:
+        """What one axis takes, a share of what all axes of a point share included, and what a point takes."""
+        need = needs_of_laplacian(f, x if single else x[0])
+        shared = (need.values.need + need.first) * examples_in(x)
+        return (need.each + need.largest) * examples_in(x) + shared // d + 1, shared
+
+    demand = Demand(
+        "laplacian",
+        f"the Laplacian along {d} axes" + ("" if single else f" at {n} points"),
+        n * d,
+        0,
+        d * x.itemsize,
+        lambda: tried()[0],
+        lambda: tried()[1],
+        INSTEAD["laplacian"],
+        in_host_memory(x),
+    )
+    ranges = batches(demand, batch_size, memory)
+    if len(ranges) <= 1:
+        return along(x, 0, d)
+    size = ranges[0][1]
+    if size >= d:
+        return concat([along(x[i : i + size // d], 0, d) for i in range(0, n, size // d)], axis=0)  # type: ignore
+    if not single:
+        return stack([in_batches(f, x[i], size, None) for i in range(n)])  # type: ignore[no-any-return]
+    total: Any = 0
+    for i in range(0, d, size):
+        total = total + along(x, i, min(i + size, d))
+    return total  # type: ignore[no-any-return]
+
+
+def second_order(
+    f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, function: str, within: Any = None
+) -> Tensor:
+    """The weighted sum of f's second derivatives along the rows of `basis`, at a point or a batch.
+
+    `within`: makes another value of the directions.
+    """
     single = len(x.shape) == 1
     rows = reshape(x, (1, *x.shape)) if single else again(x)
     n, d = rows.shape
     basis = static(basis.reshape(len(basis), 1, d), rows, dtype=x.dtype)
+    directions = as_tensors(basis) if within is None else within(as_tensors(basis))
     with new_level() as level:
         along = Directions(n, len(basis), weights)
-        point = tensor(ForwardLaplacian(lowered(rows), lowered(as_tensors(basis)), None, 0, along, level))
+        point = tensor(ForwardLaplacian(lowered(rows), lowered(directions), None, 0, along, level))
         y = as_output(f(point), function)
         if type(y) is not VirtualTensor or y._data.level != level:
             result = zeros((n, *y.shape), y.dtype, y)

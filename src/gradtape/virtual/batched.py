@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ..arrays.dtypes import numpy_dtype
 from ..functions.declare import shape_of
 from ..functions.manipulation import broadcast_to, reshape
-from ..functions.static import static
 from ..primitive import Alike, Axes, Core, Primitive, apply
-from ..tensor import Tensor, Virtual, VirtualTensor, tensor
+from ..tensor import Tensor, Virtual, VirtualTensor
 
 
 class Batched(Virtual):
@@ -107,13 +103,6 @@ def one_by_one(
     if primitive.outputs != 1:
         return tuple([stack(list(parts)) for parts in zip(*results, strict=True)])
     return stack(results)
-
-
-def batched_seeds(target: Tensor, level: int) -> Tensor:
-    """One cotangent per element of the target, as a batch."""
-    n = target.size
-    eye = static(np.eye(n, dtype=numpy_dtype(target.dtype)).reshape(n, *target.shape), target, dtype=target.dtype)
-    return tensor(Batched(eye if isinstance(eye, Tensor) else tensor(eye), level))
 
 
 def unbatched(x: Any, level: int, size: int) -> Any:

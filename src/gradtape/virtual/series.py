@@ -224,7 +224,7 @@ def completed(ys: Sequence[Series], scope: Scope) -> list[Series]:
         for y in ys:
             y[y.order]
     for helper in scope:
-        helper.step = helper.known = None  # a rule and its series refer to each other
+        helper.step = helper.known = helper.scope = None  # a rule, its series and their scope refer to each other
     return [finished(y) for y in ys]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...arrays.dtypes import numpy_dtype
 from ...arrays.index_sets import scipy_sparse
 from ...arrays.libraries import to_numpy
+from ...budgets import chunks
 from ...context import new_level, observed_by
 from ...errors import PatternError
 from ...functions.static import static
@@ -19,7 +20,7 @@ from ...sweep import Trace, run
 from ...tensor import Tensor, tensor, to_array
 from ...virtual.batched import Batched, unbatched
 from ..arguments import Selected, again
-from ..dense import chunks, recorded_gradient
+from ..dense import recorded_gradient
 from ..forward import pushed
 from .colouring import bicolour
 from .decompression import (
