@@ -20,8 +20,9 @@ from . import nn as nn
 from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
 from .debug import debug_nans
+from .derivatives.checkpoint import checkpoint, recompute_grad
 from .derivatives.custom import custom
-from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
+from .derivatives.custom_gradient import custom_gradient, grad_pass_through
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian
 from .derivatives.directional import bilaplacian, directional
 from .derivatives.forward import jvp, linearize

@@ -88,6 +88,16 @@ class Series(Virtual):
         """The value at t = 0."""
         return as_tensors(self.terms[0])  # type: ignore[no-any-return]
 
+    def parts(self) -> list[Any]:
+        """The terms."""
+        return [self[k] for k in range(self.order + 1)]
+
+    def made_of(self, parts: list[Any]) -> Series:
+        """Other terms."""
+        s = Series(list(parts), None, self.order, self.level)
+        s.collapse = self.collapse
+        return s
+
     def within(self, scope: Scope) -> Series:
         """The same series as a means to an end."""
         if self.scope is not None:
