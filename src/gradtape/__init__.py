@@ -21,6 +21,7 @@ from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
 from .debug import debug_nans
 from .derivatives.checkpoint import checkpoint, recompute_grad
+from .derivatives.checkpoint_chain import checkpoint_chain, checkpoint_while
 from .derivatives.custom import custom
 from .derivatives.custom_gradient import custom_gradient, grad_pass_through
 from .derivatives.dense import hessian, hessian_diagonal, hvp, jacobian

@@ -7,6 +7,7 @@ from functools import update_wrapper
 from typing import Any
 
 from ..nest import flatten
+from ..tensor import Variable
 from .arguments import check_callable
 from .hidden import as_one, may_hide
 
@@ -35,7 +36,7 @@ class Checkpointed:
             args, kwargs = structure.unflatten(values)
             outputs, shape = flatten(f(*args, **kwargs), none_is_leaf=True)
             shapes[:] = [shape]
-            return outputs
+            return [y.read_value() if isinstance(y, Variable) else y for y in outputs]
 
         outputs = as_one(compute, leaves, getattr(f, "__name__", "checkpoint"))
         return shapes[0].unflatten(outputs)

@@ -128,8 +128,8 @@ def parts_of(x: Any, level: int) -> list[Tensor]:
 
 
 def parts_of_all(values: Sequence[Any], level: int) -> list[Tensor]:
-    """The parts of all these values."""
-    return [part for x in values for part in parts_of(x, level)]
+    """The parts of all these values but the Variables, which are met inside."""
+    return [part for x in values if not isinstance(x, Variable) for part in parts_of(x, level)]
 
 
 def fresh(x: Any, lowest: int) -> Any:
@@ -255,34 +255,33 @@ def raw(g: Any) -> Any:
 
 
 def as_one(
-    compute: Compute,
+    compute: Compute | None,
     leaves: Sequence[Any],
     name: str,
+    hide: Callable[[list[Watch], list[Any]], tuple[list[Any], Callable[[Watch, Inside], Pull]]] | None = None,
     again: Compute | None = None,
     blind: bool = False,
-    hide: Callable[[list[Watch], list[Any]], tuple[list[Any], Callable[[Watch, Inside], Pull]]] | None = None,
 ) -> list[Any]:
     """compute(leaves), as one record for each of those who look on (see may_hide).
 
-    `again`: what is run and recorded when it is pulled back, if not `compute`; `blind`: all results are taken to depend
-    on what is followed; `hide`: runs it in place of compute, and says how it is pulled back.
+    `hide`: runs it in place of compute, and says how it is pulled back; `again`: what is run and recorded when it is
+    pulled back, if not `compute`; `blind`: all results are taken to depend on what is followed.
     """
-    observers = active()
-    watches = watches_for(observers, blind)
-    own = [leaf if isinstance(leaf, Variable) else own_handle(leaf) for leaf in leaves]
+    watches = watches_for(active(), blind)
+    own = [own_handle(leaf) for leaf in leaves]
     with observed_by(tuple(watches)):
         inputs = carried(own, watches)
-        if hide is None:
-            outputs, pull_for = compute(inputs), None
-        else:
+        pull_for: Callable[[Watch, Inside], Pull]
+        if hide is not None:
             outputs, pull_for = hide(watches, inputs)
-        outputs = [y.read_value() if isinstance(y, Variable) else y for y in outputs]
-        lowest = watches[0].level
-        handles = [fresh(y, lowest) for y in outputs]
+        else:
+            assert compute is not None
+            outputs, pull_for = compute(inputs), again_for(again or compute, name)
+        handles = [fresh(y, watches[0].level) for y in outputs]
         depends = [[blind or watch.follows(p._key) for p in parts_of_all(outputs, watch.level)] for watch in watches]
     context = (LEVEL.get(), OPEN.get())
     for watch, flags in zip(watches, depends, strict=True):
-        leave(watch, own, handles, flags, again or compute, pull_for, context, name)
+        leave(watch, own, handles, flags, pull_for, context, name)
     return handles
 
 
@@ -300,21 +299,19 @@ def leave(
     leaves: list[Any],
     handles: list[Any],
     depends: list[bool],
-    again: Compute,
-    pull_for: Callable[[Watch, Inside], Pull] | None,
+    pull_for: Callable[[Watch, Inside], Pull],
     context: Any,
     name: str,
 ) -> None:
     """Leave a record with the observers of one level."""
     observers = watch.slots.observers
-    parts = [part for leaf in leaves if not isinstance(leaf, Variable) for part in parts_of(leaf, watch.level)]
+    parts = parts_of_all(leaves, watch.level)
     followed = [any([part._key in o.slots for o in observers]) for part in parts]
     met = sorted(watch.slots.met)
     results = parts_of_all(handles, watch.level)
     if not any(depends) or not (met or any(followed)):
         return
-    inside = Inside(leaves, followed, met, watch.level, context)
-    pull = pull_for(watch, inside) if pull_for else again_for(inside, again, name)
+    pull = pull_for(watch, Inside(leaves, followed, met, watch.level, context))
     lates = [Late() for _ in met]
 
     def joint(g: Any, *_: Any) -> list[Any]:
@@ -347,13 +344,13 @@ def leave(
             observer.note_number(results[depends.index(True)], kind, line)
 
 
-def again_for(inside: Inside, compute: Compute, name: str) -> Pull:
-    """The pullback that runs `compute` again; hidden in turn where somebody looks on."""
+def again_for(compute: Compute, name: str) -> Callable[[Watch, Inside], Pull]:
+    """Pulling back by running `compute` again; hidden in turn where somebody looks on."""
 
-    def pull(cotangents: list[Any]) -> list[Any]:
-        return hidden_pull(lambda g: inside.pulled(compute, g), cotangents, name)
+    def pull_for(watch: Watch, inside: Inside) -> Pull:
+        return lambda cotangents: hidden_pull(lambda g: inside.pulled(compute, g), cotangents, name)
 
-    return pull
+    return pull_for
 
 
 def hidden_pull(pull: Compute, cotangents: Sequence[Any], name: str, again: Compute | None = None) -> list[Any]:
@@ -364,7 +361,7 @@ def hidden_pull(pull: Compute, cotangents: Sequence[Any], name: str, again: Comp
     values = [g if g is None or isinstance(g, Tensor) else tensor(g) for g in cotangents]
     if not may_hide(values):
         return (pull if not active() or again is None else again)(values)
-    return as_one(pull, values, name, again, blind=True)
+    return as_one(pull, values, name, again=again, blind=True)
 
 
 def no_kernel(*_: Any) -> Any:
