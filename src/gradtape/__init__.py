@@ -21,9 +21,11 @@ from . import special as special
 from .arrays.memory import keep_freed_memory as _keep_freed_memory
 from .arrays.memory import memory_limit
 from .debug import debug_nans
+from .derivatives.checkpoint import checkpoint, recompute_grad
+from .derivatives.checkpoint_chain import checkpoint_chain, checkpoint_while
 from .derivatives.cost import Cost, cost
 from .derivatives.custom import custom
-from .derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
+from .derivatives.custom_gradient import custom_gradient, grad_pass_through
 from .derivatives.dense import hessian, hvp, jacobian
 from .derivatives.diagonal import hessian_diagonal
 from .derivatives.directional import bilaplacian, directional

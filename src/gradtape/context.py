@@ -62,6 +62,19 @@ def new_level() -> Iterator[int]:
         OPEN.set(surrounding)
 
 
+@contextmanager
+def resumed(level: int, surrounding: frozenset[int]) -> Iterator[None]:
+    """Be at this level again, with its surrounding levels open, to run once more what was run there."""
+    before, now = LEVEL.get(), OPEN.get()
+    LEVEL.set(level)
+    OPEN.set(now | surrounding)
+    try:
+        yield
+    finally:
+        LEVEL.set(before)
+        OPEN.set(now)
+
+
 def enter(observer: Observer) -> None:
     """Let the observer look on from now on."""
     ACTIVE.set((*ACTIVE.get(), observer))

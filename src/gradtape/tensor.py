@@ -56,6 +56,14 @@ class Virtual:
         """The level-0 value for control flow and printing."""
         raise NotImplementedError
 
+    def parts(self) -> list[Any]:
+        """The Tensors of a lower level that it is made of; what is no Tensor there is a constant."""
+        raise NotImplementedError(f"a {type(self).__name__} does not tell its parts")
+
+    def made_of(self, parts: list[Any]) -> Virtual:
+        """The same with other parts in place of its own."""
+        raise NotImplementedError(f"a {type(self).__name__} cannot be made of parts")
+
 
 class Tensor:
     """A handle on an array value; the value is immutable, the handle is not (`x[i] = v` gives it a new value).

@@ -1,4 +1,4 @@
-"""Functions whose gradient is the user's: custom_gradient, recompute_grad, grad_pass_through, as in TensorFlow.
+"""Functions whose gradient is the user's: custom_gradient, grad_pass_through, as in TensorFlow.
 
 The function's body runs as ordinary operations, seen by the tapes: what its grad_fn captures stays connected for
 higher orders. Its outputs are then given new handles, and one record leads from those straight to the arguments.
@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 
 from ..arrays.dtypes import is_floating, kind_of
-from ..context import LEVEL, active, new_level, next_key, observed_by
+from ..context import LEVEL, active, new_level, observed_by
 from ..errors import warn
 from ..functions.creation import asarray
 from ..functions.elementwise import conj
 from ..functions.static import zeros
 from ..nest import flatten
 from ..primitive import General, leave_records
-from ..sweep import Trace, run, transposed
-from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch, tracked
+from ..sweep import transposed
+from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch
 from ..virtual.batched import Batched, unbatched
 from ..virtual.dual import Dual
 from ..virtual.forward_laplacian import ForwardLaplacian, by_series
 from ..virtual.series import Series, as_tensors, integrated
+from .hidden import no_kernel, own_handle
 
 #: From one cotangent (or None) per output to one (or None) per leaf of the arguments and per variable.
 Pull = Callable[[Sequence[Any]], list[Any]]
@@ -128,11 +129,6 @@ def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any],
         leave_records(primitive, observers, tuple(handles), tuple([h._data for h in handles]), data, keys, {})
 
 
-def no_kernel(*_: Any) -> Any:
-    """In place of a kernel: the application has taken place already."""
-    raise NotImplementedError("an application of a function with a custom gradient cannot be replayed")
-
-
 def on_duals(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
     """Forward mode: the call on the primals, and the transposed pullback on the tangents."""
     primals, tangents = [], []
@@ -214,11 +210,6 @@ def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[li
     batched_body.pull = pull_at  # type: ignore[attr-defined]
     outputs, _, variables = perform(batched_body, batches, name)
     return [tensor(Batched(y, level)) for y in outputs], variables
-
-
-def own_handle(leaf: Any) -> Any:
-    """A handle of the callee's own, so that `x[i] = v` by the caller does not change what grad_fn captured."""
-    return tracked(leaf._data, leaf._key) if isinstance(leaf, Tensor) and not isinstance(leaf, Variable) else leaf
 
 
 # -- custom_gradient ----------------------------------------------------------------------------------------------
@@ -366,95 +357,7 @@ def custom_gradient(f: Callable[..., Any] | None = None) -> Any:
     return custom_gradient if f is None else CustomGradient(f)
 
 
-# -- recompute_grad -----------------------------------------------------------------------------------------------
-class Recomputed:
-    """A function whose intermediate values are not kept: it is run again when its gradient is asked for."""
-
-    def __init__(self, f: Callable[..., Any]):
-        update_wrapper(self, f)
-        self.f = f  # after the wrapper has taken over f's attributes, among which may be one of this name
-
-    def __get__(self, instance: Any, owner: Any = None) -> Recomputed:
-        return Recomputed(self.f.__get__(instance, owner))
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        f = self.f
-        leaves, structure = flatten((args, kwargs), none_is_leaf=True)
-        shapes: list[Any] = []
-        variables: list[Variable] = []
-
-        def forward(leaves: list[Any]) -> list[Any]:
-            args, kwargs = structure.unflatten(leaves)
-            outputs, shape = flatten(f(*args, **kwargs), none_is_leaf=True)
-            shapes[:] = [shape]
-            return [asarray(y) for y in outputs]
-
-        def body(leaves: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
-            watcher = VariableWatcher()
-            with observed_by((watcher,)):
-                outputs = forward(leaves)
-            variables[:] = watcher.variables(leaves)
-            return outputs, pull(leaves), variables
-
-        def pull(leaves: list[Any]) -> Pull:
-            return lambda cotangents: run_again(forward, leaves, variables, cotangents)
-
-        # Series keep what has been worked out of them, so that nothing may be worked out while no tape looks on:
-        # where only the pullback is wanted, the body is not run.
-        body.pull = pull  # type: ignore[attr-defined]
-        handles, _, _ = perform(body, [own_handle(leaf) for leaf in leaves], getattr(f, "__name__", "recompute_grad"))
-        return shapes[0].unflatten(handles)
-
-
-def run_again(
-    forward: Callable[[list[Any]], list[Any]],
-    leaves: list[Any],
-    variables: list[Variable],
-    cotangents: Sequence[Any],
-) -> list[Any]:
-    """Run forward on a trace of its own and sweep that. A leaf that occurs twice gets its gradient once."""
-    trace = Trace()
-    inputs: list[Any] = []
-    keys: list[int] = []
-    once: dict[int, Any] = {}
-    for leaf in leaves:
-        if isinstance(leaf, Tensor) and is_floating(leaf.dtype):
-            key = leaf._key or next_key()
-            first = key not in once
-            if first:
-                once[key] = leaf if isinstance(leaf, Variable) else tracked(leaf._data, key)
-                trace.follow(once[key])
-            inputs.append(once[key])
-            keys.append(key if first else 0)
-        else:
-            inputs.append(leaf)
-            keys.append(0)
-    for variable in variables:
-        trace.follow(variable)
-        keys.append(variable._key)
-    with observed_by((*active(), trace)):
-        outputs = forward(inputs)
-    seeds: dict[int, Any] = {}
-    for y, g in zip(outputs, cotangents, strict=True):
-        if g is not None and y._key in trace.slots:
-            seeds[y._key] = seeds[y._key] + g if y._key in seeds else g
-    found = run(trace, seeds, keys, consume=True)
-    return [None if g is None else g if isinstance(g, Tensor) else tensor(g) for g in found]
-
-
-def recompute_grad(f: Callable[..., Any]) -> Any:
-    """f, run again when its gradient is asked for instead of keeping its intermediate values: memory for time.
-
-    Differentiable to any order; Variables are found by themselves. f must give the same values again.
-
-    >>> import gradtape as gt
-    >>> layer = gt.recompute_grad(lambda x: gt.sin(gt.exp(x)))
-    >>> float(gt.grad(layer)(0.0)) == float(gt.cos(1.0))
-    True
-    """
-    return Recomputed(f)
-
-
+# -- grad_pass_through ------------------------------------------------------------------------------------------
 def grad_pass_through(f: Callable[..., Any]) -> Any:
     """f forward, and the identity for its gradient (one output per argument): rounding, clipping, assigning.
 
@@ -473,4 +376,4 @@ def grad_pass_through(f: Callable[..., Any]) -> Any:
     return update_wrapper(CustomGradient(with_identity), f)
 
 
-__all__ = ["custom_gradient", "grad_pass_through", "recompute_grad"]
+__all__ = ["custom_gradient", "grad_pass_through"]

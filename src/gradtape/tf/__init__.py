@@ -7,7 +7,8 @@ differences.
 
 from typing import Any as _Any
 
-from ..derivatives.custom_gradient import custom_gradient, grad_pass_through, recompute_grad
+from ..derivatives.checkpoint import recompute_grad
+from ..derivatives.custom_gradient import custom_gradient, grad_pass_through
 from ..functions.elementwise import stop_gradient as _stop_gradient
 from ..tape import GradientTape, UnconnectedGradients
 from ..tensor import Tensor

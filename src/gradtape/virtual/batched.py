@@ -38,6 +38,14 @@ class Batched(Virtual):
             "instead of `if`, and return the value from vmap before it is printed or converted"
         )
 
+    def parts(self) -> list[Any]:
+        """The values."""
+        return [self.values]
+
+    def made_of(self, parts: list[Any]) -> Batched:
+        """Other values."""
+        return Batched(parts[0], self.level)
+
     @classmethod
     def apply(cls, primitive: Primitive, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """The primitive on all examples at once."""

@@ -41,6 +41,14 @@ class Dual(Virtual):
         """The primal's value."""
         return concrete(self.primal)
 
+    def parts(self) -> list[Any]:
+        """Primal and tangent."""
+        return [self.primal, self.tangent]
+
+    def made_of(self, parts: list[Any]) -> Dual:
+        """Another primal and tangent."""
+        return Dual(parts[0], parts[1], self.level)
+
     @classmethod
     def apply(cls, primitive: Primitive, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """The primitive on the primals, and its pushforward of the tangents."""

@@ -101,6 +101,15 @@ class ForwardLaplacian(Virtual):
             )
         return concrete(as_tensors(self.value))[0]
 
+    def parts(self) -> list[Any]:
+        """Value, first and second derivatives."""
+        return [self.value, self.first, self.second]
+
+    def made_of(self, parts: list[Any]) -> ForwardLaplacian:
+        """Other values and derivatives."""
+        value, first, second = parts
+        return ForwardLaplacian(value, first, second, 0, self.along, self.level)
+
     @classmethod
     def apply(cls, primitive: Primitive, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
         """The primitive on all examples, with first and second derivatives."""

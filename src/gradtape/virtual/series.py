@@ -10,6 +10,7 @@ coefficient, bilinear ones by Cauchy's product (Griewank and Walther, Evaluating
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -72,7 +73,8 @@ class Series(Virtual):
     def __getitem__(self, k: int) -> Any:
         known = self.terms
         while len(known) <= k:
-            assert self.step is not None
+            if self.step is None:
+                raise terms.NoTermError(k)
             term = self.step(len(known))
             if self.rows is None:
                 known.append(term)
@@ -87,6 +89,18 @@ class Series(Virtual):
     def inside(self) -> Tensor:
         """The value at t = 0."""
         return as_tensors(self.terms[0])  # type: ignore[no-any-return]
+
+    def parts(self) -> list[Any]:
+        """The terms that there are: of a derivative one less."""
+        with suppress(terms.NoTermError):
+            self[self.order]
+        return self.terms[: self.order + 1]
+
+    def made_of(self, parts: list[Any]) -> Series:
+        """Other terms."""
+        s = Series([*parts], None, self.order, self.level, self.scope)
+        s.collapse = self.collapse
+        return s
 
     def within(self, scope: Scope) -> Series:
         """The same series as a means to an end."""

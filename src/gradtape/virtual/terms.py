@@ -24,6 +24,10 @@ from .dual import fit_tangent, plus
 Step = Callable[[int], Any]
 
 
+class NoTermError(LookupError):
+    """A term was asked for that a series does not have."""
+
+
 class Collapse(NamedTuple):
     """How the highest terms are collapsed: to their weighted sum over the directions, a batch at `level`.
 

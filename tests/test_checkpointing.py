@@ -1,0 +1,257 @@
+"""checkpoint: the derivatives of the function itself in every mode and nesting, what tapes keep, errors."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import gradtape as gt
+
+from .programs import POINT, TRANSFORMS, by_mpmath
+from .test_laws import ONE, check_stacks, feasible
+
+STACKS = feasible(
+    [
+        *[(name,) for name in TRANSFORMS],
+        *itertools.product(TRANSFORMS, repeat=2),
+        *itertools.product(["grad", "jvp", "vmap", "tape"], repeat=3),
+    ]
+)
+
+
+def derivatives(f: Callable[[Any], Any], x: Any, variables: list[gt.Variable]) -> list[Any]:
+    """Value and gradients with respect to x and the Variables."""
+    x = gt.asarray(x)
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    return [np.asarray(v.numpy()) for v in (y, *tape.gradient(y, [x, *variables]))]
+
+
+# -- checkpoint: the same derivatives as the function itself
+def with_closures(n: Any, x: Any) -> Any:
+    """sin(u x) v with u, v made of x, then more of x."""
+    y = n.exp(x * 0.5)
+    z = n.sin(y * x) * x
+    return n.tanh(z + y) * z
+
+
+def in_checkpoints(x: Any) -> Any:
+    """The same in nested checkpoints, each of which closes over values of the outer ones."""
+    inner = gt.checkpoint(lambda u, v: gt.sin(u * x) * v)
+
+    def middle(v: Any) -> Any:
+        y = gt.exp(v * 0.5)
+        return {"pair": (inner(y, v), y), "name": "z"}
+
+    z, y = gt.checkpoint(middle)(x)["pair"]
+    return gt.checkpoint(lambda: gt.tanh(z + y) * z)()
+
+
+@pytest.mark.parametrize("outermost", TRANSFORMS)
+def test_checkpoints_nest_with_every_transform(outermost: str) -> None:
+    stacks = [s for s in STACKS if s[0] == outermost]
+    check_stacks(in_checkpoints, POINT, ONE, stacks, by_mpmath(with_closures, 4), 1e-10)
+
+
+def layer(x: Any, w: Any, b: Any) -> Any:
+    return gt.tanh(x @ w + b)
+
+
+@pytest.fixture
+def weights() -> list[gt.Variable]:
+    rng = np.random.default_rng(1)
+    return [gt.Variable(rng.normal(size=s) / 2) for s in ((4, 4), (4,), (4, 4), (4,))]
+
+
+def test_gradients_of_variables_arguments_and_closures(weights: list[gt.Variable]) -> None:
+    w, b, w2, b2 = weights
+    x = np.random.default_rng(2).normal(size=(3, 4))
+
+    def plain(x: Any) -> Any:
+        return gt.sum(layer(layer(x, w, b) * x, w2, b2) ** 2)
+
+    def saving(x: Any) -> Any:
+        h = gt.checkpoint(lambda h: layer(h, w, b) * x)(x)
+        return gt.sum(gt.checkpoint(layer)(h, w2, b=b2) ** 2)
+
+    for one, other in zip(derivatives(plain, x, weights), derivatives(saving, x, weights), strict=True):
+        assert np.allclose(one, other, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        lambda f, x: gt.grad(f)(x),
+        lambda f, x: gt.hessian(f)(x),
+        lambda f, x: gt.hvp(f, x, x + 1),
+        lambda f, x: gt.grad(lambda x: gt.sum(gt.grad(f)(x) ** 2))(x),
+        lambda f, x: gt.jvp(gt.grad(f), (x,), (x,))[1],
+        lambda f, x: gt.vmap(gt.grad(f))(gt.stack([x, 2 * x])),
+        lambda f, x: gt.taylor(f, x, x, 4).derivatives[4],
+        lambda f, x: gt.grad(lambda x: gt.taylor(f, x, x, 3).derivatives[3])(x),
+        lambda f, x: gt.grad(lambda x: gt.laplacian(f)(x))(x),
+        lambda f, x: gt.grad(lambda x: gt.sum(gt.vmap(f)(gt.stack([x, x * x]))))(x),
+    ],
+)  # fmt: skip
+def test_modes_on_arrays(mode: Any, weights: list[gt.Variable]) -> None:
+    w, b, *_ = [v.read_value() for v in weights]
+    x = np.array([0.3, -0.2, 0.5, 0.1])
+    plain = lambda x: gt.sum(layer(layer(x, w, b), w, b) ** 2)
+    saving = gt.checkpoint(lambda x: gt.sum(gt.checkpoint(layer)(layer(x, w, b), w, b) ** 2))
+    assert np.allclose(mode(plain, x).numpy(), mode(saving, x).numpy(), rtol=1e-12)
+
+
+def records(tape: gt.GradientTape) -> int:
+    """How many applications the tape keeps."""
+    return sum(record is not None for record in tape._trace.slots.values())
+
+
+def long(x: Any) -> Any:
+    for _ in range(50):
+        x = gt.sin(x) + 0.1
+    return x
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x: f(x),
+        lambda f, x: gt.jvp(f, (x,), (x,))[1],
+        lambda f, x: gt.vmap(f)(x),
+        lambda f, x: gt.taylor(f, x, x, 2).derivatives[2],
+        lambda f, x: gt.vmap(lambda x: gt.jvp(f, (x,), (x,))[1])(x),
+    ],
+)
+def test_a_tape_keeps_one_record_also_outside_of_other_transforms(call: Any) -> None:
+    x = gt.asarray([0.1, 0.2])
+    with gt.GradientTape() as tape, gt.GradientTape() as inner:
+        tape.watch(x)
+        inner.watch(x)
+        y = call(gt.checkpoint(long), x)
+    assert records(tape) < 30 and records(inner) < 30
+    g = tape.gradient(y, x)
+    with gt.GradientTape() as plain:
+        plain.watch(x)
+        y = call(long, x)
+    assert records(plain) > 50
+    assert np.allclose(g.numpy(), plain.gradient(y, x).numpy(), rtol=1e-12)
+
+
+def test_the_sweep_of_a_checkpoint_is_one_record_for_an_outer_tape() -> None:
+    x = gt.asarray(0.3)
+    with gt.GradientTape() as outer:
+        outer.watch(x)
+        with gt.GradientTape() as inner:
+            inner.watch(x)
+            y = gt.checkpoint(long)(x)
+        g = inner.gradient(y, x)
+    assert records(outer) <= 4
+    want = gt.grad(gt.grad(long))(0.3)
+    assert float(outer.gradient(g, x)) == pytest.approx(float(want), rel=1e-12)
+
+
+def test_what_nothing_followed_leads_to_is_not_recorded() -> None:
+    x, c = gt.asarray(2.0), gt.asarray(3.0)
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y, k, n = gt.checkpoint(lambda c: (c * x, c * c, 7))(c)
+    assert n == 7 and k._key not in tape._trace.slots
+    assert float(tape.gradient(y, x)) == 3.0
+
+
+def test_results_that_are_arguments_and_arguments_given_twice() -> None:
+    x, v = gt.asarray(3.0), gt.Variable(2.0)
+    with gt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        a, b, c = gt.checkpoint(lambda p, q: (p, p * q * x, v))(x, x)
+    assert float(tape.gradient(a, x)) == 1.0
+    assert float(tape.gradient(b, x)) == 27.0
+    assert float(tape.gradient(c, v)) == 1.0 and tape.gradient(c, x) is None
+
+
+def test_complex_values_integers_and_float32() -> None:
+    z = gt.asarray(np.array([1.0 + 2.0j, -0.5j], np.complex64))
+    f = lambda z, n: gt.abs(z) ** n * gt.real(z)
+    with gt.GradientTape() as one, gt.GradientTape() as other:
+        one.watch(z)
+        other.watch(z)
+        a, b = f(z, 3), gt.checkpoint(f)(z, 3)
+    g, h = one.gradient(a, z), other.gradient(b, z)
+    assert h.dtype == np.complex64 and np.array_equal(g.numpy(), h.numpy())
+
+
+def test_methods_and_decorators() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.w = gt.Variable(2.0)
+
+        @gt.checkpoint
+        def __call__(self, x: Any) -> Any:
+            return x * self.w
+
+    model = Model()
+    with gt.GradientTape() as tape:
+        y = model(gt.asarray(3.0))
+    assert float(tape.gradient(y, model.w)) == 3.0
+    assert gt.checkpoint(long).__wrapped__ is long and "long" in repr(gt.checkpoint(long))
+
+
+def test_the_callers_assignment_afterwards_changes_nothing() -> None:
+    x = gt.asarray([1.0, 2.0])
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        source = +x
+        y = gt.checkpoint(lambda a: a**2)(source)
+        source[0] = 10.0
+    assert tape.gradient(y, x).numpy().tolist() == [2.0, 4.0]
+
+
+def test_an_error_inside_leaves_the_tape_as_it_was() -> None:
+    x = gt.asarray(2.0)
+    fail = True
+
+    def f(x: Any) -> Any:
+        y = x * x
+        if fail:
+            raise RuntimeError("on purpose")
+        return y
+
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        with pytest.raises(RuntimeError, match="on purpose"):
+            gt.checkpoint(f)(x)
+        fail = False
+        y = gt.checkpoint(f)(x) + x
+        z = x * 3
+    fail = True
+    with pytest.raises(RuntimeError, match="on purpose"):
+        tape.gradient([y, z], x)
+    fail = False
+    assert float(tape.gradient([y, z], x)) == 8.0
+
+
+def test_a_number_taken_inside_explains_a_missing_gradient() -> None:
+    x = gt.asarray(2.0)
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y, _ = gt.checkpoint(lambda x: (float(x * 2) * gt.ones(()), x * x))(x)
+    with pytest.warns(gt.UnconnectedGradientWarning, match="float.*test_checkpointing"):
+        assert tape.gradient(y, x) is None
+
+
+def test_an_array_made_of_a_followed_value_inside_is_refused_at_once() -> None:
+    x = gt.asarray(2.0)
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        with pytest.raises(gt.LostGradientError, match="test_checkpointing"):
+            gt.checkpoint(lambda x: np.asarray(x * 2))(x)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    with pytest.raises(TypeError, match="checkpoint: f must be a function"):
+        gt.checkpoint(3.0)
