@@ -110,6 +110,15 @@ def laplacian() -> Inputs:
     return network(3, 8) | {"x": np.random.default_rng(9).normal(size=(256, 3))}
 
 
+def layers() -> Inputs:
+    rng = np.random.default_rng(10)
+    return {
+        "x": rng.normal(size=(512, 64)),
+        "W": rng.normal(size=(24, 64, 64)) / 16,
+        "b": 0.1 * rng.normal(size=(24, 64)),
+    }
+
+
 WORKLOADS = [
     Workload(
         "article_gradient",
@@ -206,8 +215,24 @@ WORKLOADS = [
         targets={"torch": 0.6, "jax": 1.2},
         systems=("gradtape", "by_hand", "torch", "jax"),
     ),
+    Workload(
+        "checkpointed_layers",
+        "24 layers x + tanh(x W + b), each checkpointed, 512 × 64",
+        layers,
+        "gradients of Σ x² after the last in W and b, each layer computed twice",
+        targets={"torch": 1.1},
+        systems=("gradtape", "by_hand", "torch", "tensorflow", "jax"),
+    ),
+    Workload(
+        "recurrent_in_slots",
+        "recurrent net of 500 steps with 25 states kept (others: two levels)",
+        recurrent,
+        "the gradients of recurrent_500",
+        systems=("gradtape", "by_hand", "torch", "jax"),
+    ),
 ]
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 PENALTY = 0.1           # of mlp_double_backprop
 CHAIN = 1000            # length of sin_chain
+SLOTS = 25              # of recurrent_in_slots
 ORDERS = {"taylor_12": 12, "taylor_network": 8}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
+from gradtape.virtual import kept
 
 from .programs import POINT, TRANSFORMS, by_mpmath
 from .test_laws import ONE, check_stacks, feasible
@@ -252,6 +254,86 @@ def test_an_array_made_of_a_followed_value_inside_is_refused_at_once() -> None:
             gt.checkpoint(lambda x: np.asarray(x * 2))(x)
 
 
-def test_what_is_no_function_is_refused() -> None:
-    with pytest.raises(TypeError, match="checkpoint: f must be a function"):
-        gt.checkpoint(3.0)
+def test_bad_input_is_refused() -> None:
+    for function in (gt.checkpoint, gt.recompute_grad):
+        with pytest.raises(TypeError, match=f"{function.__name__}: f must be a function"):
+            function(3.0)
+    for policy in ("everything", ["matmul", "einsums"]):
+        with pytest.raises(ValueError, match=r"policy names '(everything|einsums)'"):
+            gt.checkpoint(long, policy=policy)
+
+
+# -- policies
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often kernels have run, by their primitive's name, among those of the products and of tanh and inv."""
+    counts: Counter[str] = Counter()
+    original = kept.apply
+
+    def counting(primitive: Any, *values: Any, **parameters: Any) -> Any:
+        counts[primitive.name] += 1
+        return original(primitive, *values, **parameters)
+
+    monkeypatch.setattr(kept, "apply", counting)
+    return counts
+
+
+def block(x: Any, w: Any) -> Any:
+    return gt.tanh(x @ w) @ gt.linalg.inv(w @ w.mT + gt.eye(4)) + gt.sin(x)
+
+
+POLICIES = [None, "products", "inv", {"matmul", "tanh", "svd"}, ["reshape", "add", "sin", "cos", "multiply"]]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_derivatives_are_the_same_under_every_policy(policy: Any, weights: list[gt.Variable]) -> None:
+    w = weights[0]
+    x = np.random.default_rng(5).normal(size=(3, 4))
+    plain = lambda x: gt.sum(block(block(x, w), w.read_value()) ** 2)
+    inner = gt.checkpoint(block, policy={"matmul"})
+    saving = gt.checkpoint(lambda x: gt.sum(gt.checkpoint(inner)(inner(x, w), w.read_value()) ** 2), policy=policy)
+    for one, other in zip(derivatives(plain, x, [w]), derivatives(saving, x, [w]), strict=True):
+        assert np.allclose(one, other, rtol=1e-12)
+    for mode in (
+        lambda f: gt.hvp(f, x, x + 1),
+        lambda f: gt.grad(lambda x: gt.sum(gt.grad(f)(x) ** 2))(x),
+        lambda f: gt.grad(lambda x: gt.jvp(f, (x,), (x,))[1])(x),
+        lambda f: gt.grad(lambda x: gt.sum(gt.vmap(f)(gt.stack([x, x * x]))))(x),
+        lambda f: gt.grad(gt.checkpoint(lambda x: gt.sum(gt.grad(f)(x) * x), policy=policy))(x),
+        lambda f: gt.grad(gt.checkpoint(lambda x: gt.jvp(f, (x,), (x,))[1], policy=policy))(x),
+    ):
+        assert np.allclose(mode(plain).numpy(), mode(saving).numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("policy", ["products", "inv", {"matmul", "tanh", "sin"}, {"svd", "qr"}])
+def test_what_is_kept_is_not_computed_again(policy: Any, runs: Counter[str], weights: list[gt.Variable]) -> None:
+    x = gt.asarray(np.ones((3, 4)))
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y = gt.checkpoint(block, policy=policy)(x, weights[0])
+    first = runs.copy()
+    assert first["matmul"] == 2 and first["tanh"] == first["sin"] == 1  # w @ w.mT and inv are of a Variable alone
+    tape.gradient(y, x)
+    chosen = {"matmul"} if policy == "products" else {policy} if isinstance(policy, str) else policy
+    assert runs - first == Counter({name: n for name, n in first.items() if name not in chosen})
+
+
+def test_a_function_that_does_something_else_is_found_out() -> None:
+    x, first = gt.asarray(np.eye(2)), True
+    f = gt.checkpoint(lambda x: gt.exp(x) if first else x @ x, policy={"matmul", "exp"})
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y = f(x)
+    first = False
+    with pytest.raises(RuntimeError, match="must do the same each time"):
+        tape.gradient(y, x)
+    first = True
+    assert np.allclose(tape.gradient(y, x).numpy(), np.exp(np.eye(2)))
+
+
+def test_a_policy_by_decorator() -> None:
+    @gt.checkpoint(policy="products")
+    def f(x: Any) -> Any:
+        return x @ x
+
+    assert float(gt.grad(f)(np.array([1.0, 2.0]))[1]) == 4.0

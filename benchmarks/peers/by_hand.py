@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from workloads import CHAIN, ORDERS, PENALTY
+from workloads import CHAIN, ORDERS, PENALTY, SLOTS
 
 version = np.__version__
 arrays = list
@@ -123,6 +123,55 @@ def recurrent_500(W, U, b, xs):
             gas[t] = ga = g * (1 - h * h)
             g = ga @ W
         return [gas.T @ np.array(hs[:-1]), gas.T @ xs, gas.sum(axis=0)]
+
+    return run
+
+
+def recurrent_in_slots(W, U, b, xs):
+    stretches = xs.reshape(SLOTS, -1, 32)
+
+    def run():
+        h = np.zeros(32)
+        starts = []
+        for part in stretches:
+            starts.append(h)
+            for x in part:
+                h = np.tanh(W @ h + U @ x + b)
+        _ = h @ h
+        g = 2 * h
+        gW, gU, gb = np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)
+        for h, part in zip(reversed(starts), reversed(stretches)):
+            hs = [h]
+            for x in part:
+                hs.append(np.tanh(W @ hs[-1] + U @ x + b))
+            gas = np.empty_like(part)
+            for t in range(len(part) - 1, -1, -1):
+                gas[t] = ga = g * (1 - hs[t + 1] * hs[t + 1])
+                g = ga @ W
+            gW += gas.T @ np.array(hs[:-1])
+            gU += gas.T @ part
+            gb += gas.sum(axis=0)
+        return [gW, gU, gb]
+
+    return run
+
+
+def checkpointed_layers(x, W, b):
+    def run():
+        y = x
+        starts = []
+        for w, c in zip(W, b):
+            starts.append(y)
+            y = y + np.tanh(y @ w + c)
+        _ = np.sum(y * y)
+        g = 2 * y
+        gW, gb = np.empty_like(W), np.empty_like(b)
+        for i in range(len(W) - 1, -1, -1):
+            t = np.tanh(starts[i] @ W[i] + b[i])
+            ga = g * (1 - t * t)
+            gW[i], gb[i] = starts[i].T @ ga, ga.sum(axis=0)
+            g = g + ga @ W[i].T
+        return [gW, gb]
 
     return run
 

@@ -1,7 +1,7 @@
 """The workloads in gradtape: tapes where a tape is what one would write, functions of functions elsewhere."""
 
 import gradtape as gt
-from workloads import CHAIN, ORDERS, PENALTY
+from workloads import CHAIN, ORDERS, PENALTY, SLOTS
 
 version = getattr(gt, "__version__", "this checkout")
 arrays = lambda result: [t.numpy() for t in result]
@@ -113,6 +113,37 @@ def recurrent_500(W, U, b, xs):
                 h = gt.tanh(W @ h + U @ x + b)
             y = gt.sum(h * h)
         return tape.gradient(y, [W, U, b])
+
+    return run
+
+
+def recurrent_in_slots(W, U, b, xs):
+    W, U, b = gt.Variable(W), gt.Variable(U), gt.Variable(b)
+    steps = [gt.constant(x) for x in xs]
+
+    def run():
+        with gt.GradientTape() as tape:
+            h = gt.checkpoint_chain(
+                lambda i, h: gt.tanh(W @ h + U @ steps[i] + b), gt.zeros(32), len(steps), slots=SLOTS
+            )
+            y = gt.sum(h * h)
+        return tape.gradient(y, [W, U, b])
+
+    return run
+
+
+def checkpointed_layers(x, W, b):
+    x, weights = gt.constant(x), [(gt.Variable(w), gt.Variable(c)) for w, c in zip(W, b)]
+    layer = gt.checkpoint(lambda x, w, c: x + gt.tanh(x @ w + c))
+
+    def run():
+        with gt.GradientTape() as tape:
+            y = x
+            for w, c in weights:
+                y = layer(y, w, c)
+            y = gt.sum(y * y)
+        gradients = tape.gradient(y, weights)
+        return [gt.stack(part) for part in zip(*gradients)]
 
     return run
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.jet import jet
 
-from workloads import CHAIN, ORDERS, PENALTY
+from workloads import CHAIN, ORDERS, PENALTY, SLOTS
 
 jax.config.update("jax_enable_x64", True)
 version = jax.__version__
@@ -84,6 +84,30 @@ def recurrent_500(W, U, b, xs):
         return jnp.sum(h * h)
 
     return compiled(jax.grad(f), (W, U, b), xs)
+
+
+def recurrent_in_slots(W, U, b, xs):
+    def f(weights, xs):
+        W, U, b = weights
+
+        @jax.checkpoint
+        def stretch(h, xs):
+            return jax.lax.scan(lambda h, x: (jnp.tanh(W @ h + U @ x + b), None), h, xs)
+
+        h, _ = jax.lax.scan(stretch, jnp.zeros(32), xs.reshape(SLOTS, -1, 32))
+        return jnp.sum(h * h)
+
+    return compiled(jax.grad(f), (W, U, b), xs)
+
+
+def checkpointed_layers(x, W, b):
+    def f(weights, x):
+        layer = jax.checkpoint(lambda x, w, c: x + jnp.tanh(x @ w + c))
+        for w, c in zip(*weights):
+            x = layer(x, w, c)
+        return jnp.sum(x * x)
+
+    return compiled(jax.grad(f), (W, b), x)
 
 
 def rosenbrock_hvp(x, v):

@@ -3,8 +3,9 @@
 import os
 
 import torch
+from torch.utils.checkpoint import checkpoint
 
-from workloads import CHAIN, PENALTY
+from workloads import CHAIN, PENALTY, SLOTS
 
 version = torch.__version__
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
@@ -108,6 +109,40 @@ def recurrent_500(W, U, b, xs):
         for x in steps:
             h = torch.tanh(W @ h + U @ x + b)
         return torch.autograd.grad(torch.sum(h * h), [W, U, b])
+
+    return run
+
+
+def recurrent_in_slots(W, U, b, xs):
+    W, U, b = leaf(W), leaf(U), leaf(b)
+    stretches = list(torch.tensor(xs).reshape(SLOTS, -1, 32))
+
+    def stretch(h, xs):
+        for x in xs:
+            h = torch.tanh(W @ h + U @ x + b)
+        return h
+
+    def run():
+        h = torch.zeros(32, dtype=torch.float64)
+        for xs in stretches:
+            h = checkpoint(stretch, h, xs, use_reentrant=False)
+        return torch.autograd.grad(torch.sum(h * h), [W, U, b])
+
+    return run
+
+
+def checkpointed_layers(x, W, b):
+    x, Ws, bs = torch.tensor(x), [leaf(w) for w in W], [leaf(c) for c in b]
+
+    def layer(x, w, c):
+        return x + torch.tanh(x @ w + c)
+
+    def run():
+        y = x
+        for w, c in zip(Ws, bs):
+            y = checkpoint(layer, y, w, c, use_reentrant=False, preserve_rng_state=False)
+        gradients = torch.autograd.grad(torch.sum(y * y), Ws + bs)
+        return [torch.stack(gradients[: len(Ws)]), torch.stack(gradients[len(Ws) :])]
 
     return run
 
