@@ -6,7 +6,7 @@ become free (see schedules.py).
 
 Where somebody looks on while it is pulled back, for a derivative of higher order, the reversal is one hidden
 application in its turn. Pulled back itself, it is taken apart into reversals of slots + 1 shorter chains, each of which
-is hidden, and so on down to single stages: memory stays that of a few states per depth, at every order.
+is hidden, and so on down to single stages: some slots states for each level of this are in memory, at every order.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class Chain:
     def __init__(self, stage: Stage, slots: int, name: str, more: Callable[[State], bool] | None = None):
         self.stage, self.slots, self.name, self.more = stage, slots, name, more
 
-    def run(self, first: int, last: int | None, state: State) -> State:
-        """The chain's value: as one record for each of those who look on."""
+    def run(self, first: int, last: int | None, state: State, lean: bool = False) -> State:
+        """The chain's value: as one record for each of those who look on. `lean`: no other state than the first is kept
+        until it is pulled back."""
         if last == first:
             return state
         if not may_hide(state):
@@ -59,7 +60,10 @@ class Chain:
             return state
 
         def hide(watches: list[Watch], inputs: State) -> tuple[State, Callable[[Watch, Inside], Any]]:
-            if last is None:
+            if lean:
+                assert last is not None
+                end, kept, tapes, results = last, None, {}, self.forward_lean(watches, first, last, inputs)
+            elif last is None:
                 end, kept, tapes, results = self.forward_online(watches, inputs)
             else:
                 end, kept, tapes, results = self.forward(watches, first, last, inputs)
@@ -89,6 +93,12 @@ class Chain:
                 due = self.next_kept(due, last, len(kept))
         results, tapes = self.recorded(watches, last - 1, state)
         return last, kept, tapes, results
+
+    def forward_lean(self, watches: list[Watch], first: int, last: int, state: State) -> State:
+        """Run the stages and keep nothing."""
+        for i in range(first, last):
+            state = carried(self.stage(i, state), watches)
+        return state
 
     def next_kept(self, first: int, last: int, kept: int) -> int:
         """The next state to keep, with so many in slots, that of `first` the last of them; `last` if there is none."""
@@ -201,7 +211,7 @@ class Chain:
         states = [inside.leaves]
         with resumed(*inside.context):
             for a, b in pairwise(bounds[:-1]):
-                states.append(self.run(a, b, states[-1]))
+                states.append(self.run(a, b, states[-1], lean=True))
         count = len(inside.met)
         totals: list[Any] = [None] * count
         g = list(cotangents)
@@ -286,7 +296,7 @@ def checkpoint_chain(step: Any, state: Any, length: int | None = None, *, slots:
         t(l, s) = r l - beta(s + 1, r - 1),   beta(s, r) = (s + r)! / (s! r!),   beta(s, r - 1) < l <= beta(s, r)
 
     times: the least there is (Griewank and Walther, Algorithm 799: revolve, 2000). Forward, Taylor and batched modes
-    keep nothing anyway. Higher derivatives keep in the order of `slots` states for each factor `slots` of the length.
+    keep nothing anyway. Reverse over reverse keeps some 2 slots states for each of log(length) / log(slots + 1) levels.
     Stages must give the same values when they run again. Raises TypeError for what is no function, integer or array;
     ValueError for a negative length, slots < 1, or a stage that changes the state's structure, shapes or dtypes.
 

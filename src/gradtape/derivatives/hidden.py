@@ -180,14 +180,12 @@ def may_hide(values: Sequence[Any]) -> bool:
     observers = active()
     if not observers or any([observer.wants_everything for observer in observers]):
         return False
-    if not all([is_whole(x) for x in values]):
-        return False
     lowest = min([observer.level for observer in observers])
     try:
         parts_of_all(values, lowest)
+        return all([is_whole(x) for x in values])
     except NotImplementedError:
         return False
-    return True
 
 
 def watches_for(observers: Sequence[Any], blind: bool = False) -> list[Watch]:
