@@ -74,7 +74,7 @@ test-gpu: $(if $(filter .venv/%,$(GPU_PYTHON)),.venv/gpu/.stamp)
 	  tests/test_features_on_libraries.py tests/test_primitives_on_libraries.py $(PYTEST_ARGS)
 
 # Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
-PEERS := tensorflow-cpu jax torch==2.13.0 autograd
+PEERS := tensorflow-cpu jax torch==2.13.0 autograd asdex casadi
 
 .venv/bench/.peers: .venv/bench/.stamp Makefile
 	@for peer in $(PEERS); do \

@@ -64,6 +64,7 @@ def measure(chosen: argparse.Namespace) -> dict:
         "versions": {w.system: w.version for w in workers},
         "seconds": {},
         "others": {},
+        "facts": {},
         "problems": [],
     }
     try:
@@ -82,11 +83,11 @@ def measure(chosen: argparse.Namespace) -> dict:
 
 def measure_one(workload, workers, repetitions: int, results: dict) -> None:
     """Prepare the workload in every system, compare the answers, time those that agree."""
-    answers = {}
+    answers, facts = {}, {}
     workers = [worker for worker in workers if worker.system in workload.systems]
     for worker in workers:
         try:
-            answers[worker.system] = worker.ask("prepare", workload.name)
+            answers[worker.system], facts[worker.system] = worker.ask("prepare", workload.name)
         except RuntimeError as error:
             last = str(error).strip().splitlines()[-1]
             problem(results, f"{workload.title}: {SYSTEMS[worker.system]} failed: {last}")
@@ -95,7 +96,8 @@ def measure_one(workload, workers, repetitions: int, results: dict) -> None:
         problem(results, f"{workload.title}: {SYSTEMS[system]} disagrees with the others by {worst}, relatively")
     ready = [worker for worker in workers if worker.system in answers and worker.system not in wrong]
     if ready:
-        results["seconds"][workload.name], part = measured(ready, repetitions)
+        results["seconds"][workload.name], part = measured(ready, workload.repetitions or repetitions)
+        results["facts"][workload.name] = facts
         results["others"][workload.name] = part
         note = f"; other work took {part:.0%} of the machine meanwhile" if part >= DISTURBED else ""
         print(f"  {workload.title}: {len(ready)} systems agree and are timed{note}", flush=True)
@@ -145,21 +147,21 @@ def main() -> int:
     if not chosen.no_footprint:
         add_footprint(results)
 
-    rows = report.measured(results)
+    markdown = report.tables(results, report.markdown)
     machine = results["machine"]
     print(f"\nPython {machine['python']}, {machine['cores']} cores, {machine['cpu']}, {results['threads']} threads")
     print("In brackets: gradtape's time as a multiple of that system's, so below 1 gradtape is faster.")
     if any(part >= DISTURBED for part in results["others"].values()):
         print("~: other work took more than 5 % of the machine meanwhile, so these figures are not to be relied upon.")
     print()
-    print(report.table(rows), report.footprint(results), report.targets(results), sep="\n\n")
+    print(report.tables(results), report.footprint(results), report.targets(results), sep="\n\n")
 
     results["targets"] = report.judged(results)
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "bench.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (chosen.out / "bench.md").write_text(report.markdown(rows) + "\n", encoding="utf-8")
+    (chosen.out / "bench.md").write_text(markdown + "\n", encoding="utf-8")
     if chosen.readme:
-        put_into(chosen.readme, report.markdown(rows), results)
+        put_into(chosen.readme, markdown, results)
     plot.draw(results, chosen.out / "bench.png")
     print(f"\nwritten: {chosen.out}/bench.json, bench.md, bench.png")
     return 1 if any("gradtape" in problem for problem in results["problems"]) else 0

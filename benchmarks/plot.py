@@ -10,6 +10,8 @@ COLOURS = {
     "tensorflow": "#c44e52",
     "jax": "#8172b3",
     "autograd": "#55a868",
+    "asdex": "#b07aa1",
+    "casadi": "#937860",
 }
 
 

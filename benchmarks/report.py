@@ -1,7 +1,7 @@
 """The figures as text: one table of medians and ratios, the targets, Markdown for a README."""
 
 from worker import DISTURBED
-from workloads import BY_NAME, SYSTEMS, WORKLOADS
+from workloads import BY_NAME, EVERYWHERE, SPARSE, SYSTEMS, WORKLOADS
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 IMPORT_TARGET = 0.060                                       # seconds above NumPy's own import
@@ -42,19 +42,24 @@ def markdown(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body])
 
 
-def measured(results: dict) -> list[list[str]]:
-    """The rows of the main table: workloads, then the import."""
-    present = [s for s in SYSTEMS if results["versions"].get(s)]
-    absent = [s for s in SYSTEMS if s in results["versions"] and not results["versions"][s]]
+def tables(results: dict, layout=table) -> str:
+    """One table for the dense workloads, one for the sparse ones."""
+    return "\n\n".join(layout(rows) for rows in (measured(results), measured(results, SPARSE)) if len(rows) > 1)
+
+
+def measured(results: dict, systems=EVERYWHERE) -> list[list[str]]:
+    """The rows of a table: workloads of some of these systems, and of all of them the import."""
+    present = [s for s in systems if results["versions"].get(s)]
+    absent = [s for s in systems if s in results["versions"] and not results["versions"][s]]
     head = ["median of one call"] + [SYSTEMS[s] for s in present] + [SYSTEMS[s] for s in absent]
     rows = [head]
     for workload in WORKLOADS:
-        if workload.name in results["seconds"]:
+        if workload.name in results["seconds"] and set(workload.systems) <= set(systems):
             seconds = results["seconds"][workload.name]
             mark = "~ " if results["others"][workload.name] >= DISTURBED else ""
             cells = [cell(seconds, s, workload.systems) for s in present]
             rows.append([mark + workload.title, *cells] + ["absent" for _ in absent])
-    if results.get("imports"):
+    if results.get("imports") and systems is EVERYWHERE:
         row = [seconds_text(results["imports"].get(s)) for s in present] + ["absent" for _ in absent]
         rows.append(["import (least)", *row])
     return rows
@@ -73,6 +78,7 @@ def judged(results: dict) -> list[dict]:
             if system in seconds:                           # a peer that is absent judges nothing
                 ratio = seconds["gradtape"] / seconds[system] if "gradtape" in seconds else None
                 judge(f"{BY_NAME[name].title}: of {SYSTEMS[system]}'s time", ratio, target, "×")
+        judge_more(BY_NAME[name], results, judge)
     imports = results.get("imports") or {}
     if "gradtape" in imports and "by_hand" in imports:
         extra = imports["gradtape"] - imports["by_hand"]
@@ -83,6 +89,25 @@ def judged(results: dict) -> list[dict]:
     for case in results.get("memory", []):
         judge(f"memory, {case['title']}: of what must be kept", case["peak"] / case["must_keep"], MEMORY_TARGET, "×")
     return verdicts
+
+
+def judge_more(workload, results: dict, judge) -> None:
+    """What a workload has to reach beside the others' medians: first calls, seconds, another workload, colours."""
+    ours = results["seconds"][workload.name].get("gradtape")
+    facts = results["facts"][workload.name]
+    for system, target in workload.first.items():
+        if system in facts:
+            ratio = None if ours is None else ours / facts[system]["first"]
+            judge(f"{workload.title}: of {SYSTEMS[system]}'s first call", ratio, target, "×")
+    if workload.limit is not None:
+        judge(workload.title, None if ours is None else 1e3 * ours, 1e3 * workload.limit, "ms")
+    if workload.against is not None and workload.against[0] in results["seconds"]:
+        name, target = workload.against
+        ratio = None if ours is None else ours / results["seconds"][name]["gradtape"]
+        judge(f"{workload.title}: of {BY_NAME[name].title}", ratio, target, "×")
+    colours = {system: fact["colours"] for system, fact in facts.items() if fact["colours"]}
+    if "asdex" in colours and "gradtape" in colours:
+        judge(f"{workload.title}: colours", colours["gradtape"], colours["asdex"], "")
 
 
 def targets(results: dict) -> str:

@@ -19,6 +19,7 @@ import peers
 from workloads import BY_NAME
 
 BLOCK = 0.02            # seconds that one timed block lasts at least
+LONG = 0.5              # seconds of a call that needs no other before it
 DISTURBED = 0.05        # the part of the machine taken by other work from which on medians are not to be relied upon
 
 
@@ -38,8 +39,13 @@ def serve(system: str, pipe: Connection) -> None:
             if request == "prepare":
                 (name,) = arguments
                 run = getattr(module, name)(**BY_NAME[name].inputs())
-                answer = [array.copy() for array in map(np.asarray, module.arrays(run()))]
-                calls = calls_per_block(run)
+                start = time.perf_counter()
+                result = run()
+                first = time.perf_counter() - start
+                answer = [array.copy() for array in map(np.asarray, module.arrays(result))]
+                answer = answer, {"first": first, "colours": getattr(run, "colours", None)}
+                calls = 0 if first > LONG else calls_per_block(run)
+                del result
                 gc.collect()
                 gc.freeze()                                 # the library's own objects are not scanned while timing
             else:
@@ -50,12 +56,14 @@ def serve(system: str, pipe: Connection) -> None:
 
 
 def block(run, calls: int) -> float:
-    """Seconds of one call, the mean over a block of them; one call before it wakes caches and threads."""
-    run()
-    start = time.perf_counter()
-    for _ in range(calls):
+    """Seconds of one call, the mean over a block of them; one call before it wakes caches and threads, but for those
+    that take so long (0) that this is nothing."""
+    if calls:
         run()
-    return (time.perf_counter() - start) / calls
+    start = time.perf_counter()
+    for _ in range(calls or 1):
+        run()
+    return (time.perf_counter() - start) / (calls or 1)
 
 
 def calls_per_block(run) -> int:

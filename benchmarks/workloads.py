@@ -21,7 +21,11 @@ SYSTEMS = {
     "tensorflow": "TensorFlow",
     "jax": "JAX jit",
     "autograd": "autograd",
+    "asdex": "asdex",
+    "casadi": "CasADi",
 }
+SPARSE = ("gradtape", "by_hand", "asdex", "casadi")
+EVERYWHERE = tuple(system for system in SYSTEMS if system not in ("asdex", "casadi"))
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,11 @@ class Workload:
     result: str                                             # what the list of arrays holds
     rtol: float = 1e-9                                      # within which all systems must agree, of the largest entry
     targets: dict[str, float] = field(default_factory=dict) # system -> at most this many times its time
-    systems: tuple[str, ...] = tuple(SYSTEMS)               # those that have a way to do it
+    systems: tuple[str, ...] = EVERYWHERE                   # those that have a way to do it
+    first: dict[str, float] = field(default_factory=dict)   # system -> at most this many times that of its first call
+    limit: float | None = None                              # at most so many seconds
+    against: tuple[str, float] | None = None                # of gradtape's time for another workload at most so many
+    repetitions: int | None = None                          # fewer than the others, where a call takes seconds
 
 
 def article() -> Inputs:
@@ -119,6 +127,15 @@ def layers() -> Inputs:
     }
 
 
+def sparse_rosenbrock() -> Inputs:
+    return {"x": np.random.default_rng(10).normal(size=100_000)}
+
+
+def brusselator() -> Inputs:
+    side = BRUSSELATOR[0]
+    return {"w": np.random.default_rng(11).random(2 * side * side)}
+
+
 WORKLOADS = [
     Workload(
         "article_gradient",
@@ -197,6 +214,16 @@ WORKLOADS = [
         taylor,
         "derivatives 1 to 12, as an array",
         targets={"jax": 0.25},
+        first={"jax": 0.001},
+        systems=("gradtape", "by_hand", "jax"),
+    ),
+    Workload(
+        "taylor_20",
+        "20 derivatives of the same",
+        taylor,
+        "derivatives 1 to 20, as an array",
+        rtol=1e-8,
+        limit=1.5e-3,
         systems=("gradtape", "by_hand", "jax"),
     ),
     Workload(
@@ -214,6 +241,14 @@ WORKLOADS = [
         "the trace of the Hessian at each point; tanh in between",
         targets={"torch": 0.6, "jax": 1.2},
         systems=("gradtape", "by_hand", "torch", "jax"),
+        against=("network", 3 + 2.5),
+    ),
+    Workload(
+        "network",
+        "the same network's values at 256 points, no derivative",
+        laplacian,
+        "the value at each point",
+        systems=("gradtape", "by_hand", "torch", "jax"),
     ),
     Workload(
         "checkpointed_layers",
@@ -230,9 +265,44 @@ WORKLOADS = [
         "the gradients of recurrent_500",
         systems=("gradtape", "by_hand", "torch", "jax"),
     ),
+    Workload(
+        "rosenbrock_pattern",
+        "sparse Hessian, Rosenbrock n = 100,000: pattern and colours",
+        sparse_rosenbrock,
+        "indices and row starts in CSR format",
+        targets={"asdex": 0.5},
+        systems=SPARSE,
+        repetitions=3,
+    ),
+    Workload(
+        "rosenbrock_hessian",
+        "the same, evaluated (asdex: compiled)",
+        sparse_rosenbrock,
+        "the non-zeros in CSR order",
+        targets={"asdex": 3.0, "casadi": 1.0},
+        systems=SPARSE,
+    ),
+    Workload(
+        "brusselator_pattern",
+        "sparse Jacobian, Brusselator on 2 × 224 × 224: pattern and colours",
+        brusselator,
+        "indices and row starts in CSR format",
+        targets={"asdex": 0.5},
+        systems=SPARSE,
+        repetitions=3,
+    ),
+    Workload(
+        "brusselator_jacobian",
+        "the same, evaluated (asdex: compiled)",
+        brusselator,
+        "the non-zeros in CSR order",
+        targets={"asdex": 3.0, "casadi": 1.0},
+        systems=SPARSE,
+    ),
 ]
 BY_NAME = {workload.name: workload for workload in WORKLOADS}
 PENALTY = 0.1           # of mlp_double_backprop
 CHAIN = 1000            # length of sin_chain
 SLOTS = 25              # of recurrent_in_slots
-ORDERS = {"taylor_12": 12, "taylor_network": 8}
+ORDERS = {"taylor_12": 12, "taylor_20": 20, "taylor_network": 8}
+BRUSSELATOR = (224, 3.4, 1.0, 2.0)                      # cells a side, A, B, and the diffusion over the cells' area

@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
+import scipy.sparse as sparse
 
-from workloads import CHAIN, ORDERS, PENALTY, SLOTS
+from workloads import BRUSSELATOR, CHAIN, ORDERS, PENALTY, SLOTS
 
 version = np.__version__
 arrays = list
@@ -201,9 +202,7 @@ def cauchy(a, b, k):
     return sum(a[j] * b[k - j] for j in range(k + 1))
 
 
-def taylor_12(x):
-    order = ORDERS["taylor_12"]
-
+def taylor_scalar(x, order):
     def run():                                              # coefficients of each function from those before
         s, c, e = [math.sin(x)], [math.cos(x)], [math.exp(math.sin(x))]
         t = [math.tanh(x)]
@@ -217,6 +216,14 @@ def taylor_12(x):
         return [np.array([math.factorial(k) * cauchy(e, t, k) for k in range(1, order + 1)])]
 
     return run
+
+
+def taylor_12(x):
+    return taylor_scalar(x, ORDERS["taylor_12"])
+
+
+def taylor_20(x):
+    return taylor_scalar(x, ORDERS["taylor_20"])
 
 
 def tanh_series(z):
@@ -251,5 +258,59 @@ def laplacian(x, W1, b1, W2, b2, W3, b3):
             first = slope * first
             h, first, second = y @ W + b, first @ W, second @ W
         return [second]
+
+    return run
+
+
+def network(x, W1, b1, W2, b2, W3, b3):
+    return lambda: [np.tanh(np.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3]
+
+
+def rosenbrock_pattern(x):
+    def run():
+        ones = np.ones(len(x))
+        matrix = sparse.diags_array([ones[1:], ones, ones[1:]], offsets=[-1, 0, 1], format="csr")
+        return [matrix.indices, matrix.indptr]
+
+    return run
+
+
+def rosenbrock_hessian(x):
+    def run():
+        rows = np.zeros((len(x), 3))
+        rows[1:, 0] = rows[:-1, 2] = -400 * x[:-1]
+        rows[:-1, 1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
+        rows[1:, 1] += 200
+        return [rows.ravel()[1:-1]]
+
+    return run
+
+
+def brusselator_matrix(w):
+    side, a, _, c = BRUSSELATOR
+    ring = sparse.diags_array([1.0, 1.0, -2.0, 1.0, 1.0], offsets=[1 - side, -1, 0, 1, side - 1], shape=(side, side))
+    spread, diagonal = c * sparse.kronsum(ring, ring), lambda d: sparse.diags_array(d)
+    u, v = w.reshape(2, -1)
+    blocks = [
+        [diagonal(2 * u * v - (a + 1)) + spread, diagonal(u * u)],
+        [diagonal(a - 2 * u * v), diagonal(-u * u) + spread],
+    ]
+    return sparse.block_array(blocks, format="csr")
+
+
+def brusselator_pattern(w):
+    def run():
+        matrix = brusselator_matrix(w)
+        matrix.sort_indices()
+        return [matrix.indices, matrix.indptr]
+
+    return run
+
+
+def brusselator_jacobian(w):
+    def run():
+        matrix = brusselator_matrix(w)
+        matrix.sort_indices()
+        return [matrix.data]
 
     return run

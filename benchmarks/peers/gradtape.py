@@ -1,10 +1,12 @@
 """The workloads in gradtape: tapes where a tape is what one would write, functions of functions elsewhere."""
 
+import numpy as np
+
 import gradtape as gt
-from workloads import CHAIN, ORDERS, PENALTY, SLOTS
+from workloads import BRUSSELATOR, CHAIN, ORDERS, PENALTY, SLOTS
 
 version = getattr(gt, "__version__", "this checkout")
-arrays = lambda result: [t.numpy() for t in result]
+arrays = lambda result: [t if isinstance(t, np.ndarray) else t.numpy() for t in result]
 
 
 def article_gradient(x, y):
@@ -160,12 +162,20 @@ def net(x, W1, b1, W2, b2, W3, b3):
     return gt.tanh(gt.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
 
 
-def taylor_12(x):
+def taylor_scalar(x, order):
     def run():
-        series = gt.taylor(lambda x: gt.exp(gt.sin(x)) * gt.tanh(x), x, 1.0, ORDERS["taylor_12"])
+        series = gt.taylor(lambda x: gt.exp(gt.sin(x)) * gt.tanh(x), x, 1.0, order)
         return [gt.stack(series.derivatives[1:])]
 
     return run
+
+
+def taylor_12(x):
+    return taylor_scalar(x, ORDERS["taylor_12"])
+
+
+def taylor_20(x):
+    return taylor_scalar(x, ORDERS["taylor_20"])
 
 
 def taylor_network(x, **weights):
@@ -178,6 +188,63 @@ def laplacian(x, **weights):
     return lambda: [operator(x)]
 
 
+def network(x, **weights):
+    x, weights = gt.constant(x), {name: gt.constant(w) for name, w in weights.items()}
+    return lambda: [net(x, **weights)]
+
+
 def dense_jacobian(A, x):
     jacobian, x = gt.jacobian(lambda x: gt.tanh(A @ gt.sin(x))), gt.constant(x)
     return lambda: [jacobian(x)]
+
+
+def rosenbrock(x):
+    return gt.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def brusselator(w):
+    side, a, b, c = BRUSSELATOR
+    u, v = gt.reshape(w, (2, side, side))
+
+    def spread(z):
+        return sum(gt.roll(z, shift, axis=axis) for shift in (1, -1) for axis in (0, 1)) - 4.0 * z
+
+    reaction = u * u * v
+    return gt.concat([
+        (b + reaction - (a + 1.0) * u + c * spread(u)).ravel(), (a * u - reaction + c * spread(v)).ravel()
+    ])  # fmt: skip
+
+
+def pattern(prepare, f, x):
+    """Pattern and colours, which are only found when they are asked for."""
+    x = gt.constant(x)
+
+    def run():
+        prepared = prepare(f, x)
+        run.colours = prepared.n_colors
+        return [prepared.pattern.indices, prepared.pattern.indptr]
+
+    return run
+
+
+def evaluated(prepare, f, x):
+    """The entries in CSR order, of a matrix made anew each time."""
+    x = gt.constant(x)
+    prepared = prepare(f, x)
+    return lambda: [prepared(x).data]
+
+
+def rosenbrock_pattern(x):
+    return pattern(gt.prepare_hessian, rosenbrock, x)
+
+
+def rosenbrock_hessian(x):
+    return evaluated(gt.prepare_hessian, rosenbrock, x)
+
+
+def brusselator_pattern(w):
+    return pattern(gt.prepare_jacobian, brusselator, w)
+
+
+def brusselator_jacobian(w):
+    return evaluated(gt.prepare_jacobian, brusselator, w)

@@ -121,8 +121,7 @@ def net(x, W1, b1, W2, b2, W3, b3):
     return jnp.tanh(jnp.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
 
 
-def taylor_12(x):
-    order = ORDERS["taylor_12"]
+def taylor_scalar(x, order):
     direction = [1.0] + [0.0] * (order - 1)
 
     def run():                                              # not compiled: what one gets from the first call on
@@ -130,6 +129,14 @@ def taylor_12(x):
         return jax.block_until_ready([jnp.stack(derivatives)])
 
     return run
+
+
+def taylor_12(x):
+    return taylor_scalar(x, ORDERS["taylor_12"])
+
+
+def taylor_20(x):
+    return taylor_scalar(x, ORDERS["taylor_20"])
 
 
 def taylor_network(x, **weights):
@@ -148,6 +155,10 @@ def laplacian(x, **weights):
         return [jax.vmap(lambda point: jnp.trace(jax.hessian(lambda x: net(x, **weights)[0])(point)))(x)[:, None]]
 
     return compiled(operator, x, weights)
+
+
+def network(x, **weights):
+    return compiled(lambda x, weights: [net(x, **weights)], x, weights)
 
 
 def dense_jacobian(A, x):

@@ -158,12 +158,20 @@ def rosenbrock_hvp(x, v):
     return run
 
 
-def laplacian(x, W1, b1, W2, b2, W3, b3):
-    W1, b1, W2, b2, W3, b3 = [torch.tensor(w) for w in (W1, b1, W2, b2, W3, b3)]
-    x = leaf(x)
+def net(x, W1, b1, W2, b2, W3, b3):
+    return torch.tanh(torch.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
+
+
+def network(x, **weights):
+    x, weights = torch.tensor(x), {name: torch.tensor(w) for name, w in weights.items()}
+    return lambda: [net(x, **weights)]
+
+
+def laplacian(x, **weights):
+    x, weights = leaf(x), {name: torch.tensor(w) for name, w in weights.items()}
 
     def run():                                              # nested tapes, one more for each coordinate
-        u = torch.tanh(torch.tanh(x @ W1 + b1) @ W2 + b2) @ W3 + b3
+        u = net(x, **weights)
         (gradient,) = torch.autograd.grad(u.sum(), x, create_graph=True)
         total = 0
         for i in range(x.shape[1]):

@@ -7,7 +7,7 @@ or take some of them; a slope multiplies them. So an evaluation costs what its n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,8 +55,48 @@ def as_slice(index: ndarray) -> slice | None:
     return slice(first, first + step * (n - 1) + 1, step)
 
 
-#: Weights by where their entries stand; a weight is a number, or an array of one for each entry.
-Terms = dict[Entries, Any]
+#: A weight: a number times an array of one for each entry (None: ones). Numbers are multiplied in the end.
+Weight = tuple[float, Any]
+#: Weights by where their entries stand.
+Terms = dict[Entries, Weight]
+UNIT: Weight = (1.0, None)
+#: Numbers are kept apart from arrays while they are between the inverse of this and this, far from overflow.
+MODERATE = 2.0**60
+
+
+def scaled(w: Weight, d: float) -> Weight:
+    """A weight times a number."""
+    c, v = w
+    if v is None or 1 / MODERATE <= abs(c * d) <= MODERATE:
+        return c * d, v
+    return 1.0, v * c * d
+
+
+def multiplied(w: Weight, d: ndarray) -> Weight:
+    """A weight times an array."""
+    return w[0], d if w[1] is None else w[1] * d
+
+
+def sum_of(a: Weight, b: Weight) -> Weight:
+    """The sum of two weights of the same entries."""
+    (c, v), (d, w) = a, b
+    if v is None and w is None:
+        return c + d, None
+    if v is None:
+        return 1.0, c + written_out(b)
+    if w is None:
+        return 1.0, written_out(a) + d
+    if c == d:
+        return c, v + w
+    if c == -d:
+        return c, v - w
+    return 1.0, written_out(a) + written_out(b)
+
+
+def written_out(w: Weight) -> Any:
+    """A weight as one array, or a number."""
+    c, v = w
+    return c if v is None else v if c == 1 else -v if c == -1 else v * c
 
 
 class Move(NamedTuple):
@@ -66,11 +106,13 @@ class Move(NamedTuple):
     taken: Any
     factor: Any
 
-    def weights(self, v: Any) -> Any:
+    def weights(self, w: Weight) -> Weight:
         """The new weights."""
-        if self.taken is not None and v.__class__ is ndarray:
-            v = v[self.taken]
-        return v if self.factor is None else v * self.factor
+        if self.taken is not None and w[1] is not None:
+            w = w[0], w[1][self.taken]
+        if self.factor is None:
+            return w
+        return scaled(w, self.factor) if self.factor.__class__ is float else multiplied(w, self.factor)
 
 
 class Memo:
@@ -171,9 +213,9 @@ def uniform(factors: ndarray | None, rows: ndarray) -> Any:
     return None if chosen[0] == 1 else float(chosen[0])
 
 
-def add(total: Terms, e: Entries, v: Any) -> None:
+def add(total: Terms, e: Entries, w: Weight) -> None:
     """Add one term to a sum."""
-    total[e] = total[e] + v if e in total else v
+    total[e] = sum_of(total[e], w) if e in total else w
 
 
 class Absorbing:
@@ -187,10 +229,13 @@ class Absorbing:
     def __call__(self, t: Any) -> Any:
         return kernels.scale(np.asarray(t), self.slope)
 
-    def weights(self, v: Any, e: Entries, shape: Shape) -> Any:
+    def weights(self, w: Weight, e: Entries, shape: Shape) -> Weight:
         """The weights of entries times the slope."""
-        slope = np.broadcast_to(self.slope, shape).reshape(-1)
-        return kernels.scale(np.asarray(v), e.of(slope))
+        c, v = w
+        if c == 0:
+            return 0.0, None
+        slope = e.of(np.broadcast_to(self.slope, shape).reshape(-1))
+        return c, slope if v is None else kernels.scale(v, slope)
 
 
 ONE = np.float64(1)
@@ -207,135 +252,27 @@ class Routing:
     def __call__(self, t: Any) -> Any:
         return self.route(t)
 
-    def weights(self, v: Any, e: Entries, shape: Shape) -> Any:
+    def weights(self, w: Weight, e: Entries, shape: Shape) -> Weight:
         """The weights of entries times what the route makes of one; where either is 0, 0."""
+        c, v = w
         if self.passed is None:
             self.passed = self.route(ONE)
         passed = e.of(np.broadcast_to(np.asarray(self.passed), shape).reshape(-1))
-        if v.__class__ is float and v == 1:
-            return passed
+        if c == 0:
+            return 0.0, None
+        if v is None:
+            return c, passed
         product = v * passed
-        return product if kernels.all_finite(product) else kernels.scale_either(np.asarray(v), passed)
+        return c, product if kernels.all_finite(product) else kernels.scale_either(v, passed)
 
 
-def sloped(v: Any, d: Any, e: Entries, shape: Shape) -> Any:
+def sloped(w: Weight, d: Any, e: Entries, shape: Shape) -> Weight:
     """The weights of entries of a value of this shape times a slope (a number, an array, or one of the above)."""
     if d.__class__ is float or d.__class__ is int:
-        return v if d == 1 else -v if d == -1 else v * d
+        return scaled(w, d)
     if callable(d):
-        return d.weights(v, e, shape)
+        result: Weight = d.weights(w, e, shape)
+        return result
     if np.iscomplexobj(d):
         raise Declined
-    d = e.of((d if d.shape == shape else np.broadcast_to(d, shape)).reshape(-1))
-    return d if v.__class__ is float and v == 1 else v * d
-
-
-class Placement:
-    """Where the terms of a whole derivative go in the data of its CSR array.
-
-    A term writes a column of a table of rows with one slot for each entry that a row may have, in the order of the
-    columns; what is not there in a row is left out in the end. Where no such order exists, terms go to their places
-    one by one.
-    """
-
-    __slots__ = ("size", "places", "apart", "slots", "kept", "rows")
-
-    def __init__(self, pattern: Any, terms: Sequence[Entries]):
-        m, n = pattern.shape
-        self.size, self.rows = pattern.nnz, m
-        every = np.repeat(np.arange(m) * n, np.diff(pattern.indptr)) + pattern.indices  # in increasing order
-        #: For each term which weights count (None: all) and where they go.
-        self.places: list[tuple[Any, Any]] = []
-        count = np.zeros(self.size, np.int64)
-        for e in terms:
-            wanted = e.rows.astype(np.int64) * n + e.columns
-            place = np.minimum(np.searchsorted(every, wanted), self.size - 1)
-            kept = np.flatnonzero(every[place] == wanted) if self.size else np.zeros(0, np.int64)
-            count += np.bincount(place[kept], minlength=self.size)
-            self.places.append((None if len(kept) == len(e) else kept, place[kept]))
-        self.apart = bool((count == 1).all())
-        self.kept: Any = None
-        self.slots = self.table(pattern, terms)
-
-    def table(self, pattern: Any, terms: Sequence[Entries]) -> list[tuple[int, bool]] | None:
-        """For each term its slot and whether it is the first there, or None if there is no such table."""
-        widths = np.diff(pattern.indptr)
-        if not terms or not all([len(e) and not repeats(e.rows) for e in terms]):
-            return None
-        order = sorted(range(len(terms)), key=lambda i: float(np.mean(terms[i].columns - terms[i].rows)))
-        # terms of the same distance from the diagonal share a slot
-        slots: list[int] = [0] * len(terms)
-        shift: list[Any] = []
-        for i in order:
-            e = terms[i]
-            distances = e.columns.astype(np.int64) - e.rows
-            distance = int(distances[0]) if (distances == distances[0]).all() else None
-            if not shift or distance is None or distance != shift[-1]:
-                shift.append(distance)
-            slots[i] = len(shift) - 1
-        width = len(shift)
-        if width > 2 * max(int(widths.max(initial=0)), 1):
-            return None
-        place = np.full((self.rows, width), -1, np.int64)
-        for i, e in enumerate(terms):
-            kept, where = self.places[i]
-            rows = e.rows if kept is None else e.rows[kept]
-            old = place[rows, slots[i]]
-            if not ((old == -1) | (old == where)).all():
-                return None
-            place[rows, slots[i]] = where
-        flat = place.reshape(-1)
-        found = np.flatnonzero(flat >= 0)
-        if not np.array_equal(flat[found], np.arange(self.size)):  # not in order, or not all
-            return None
-        self.kept = pieces(found)
-        first: set[int] = set()
-        result = []
-        for i in range(len(terms)):
-            result.append((slots[i], slots[i] not in first))
-            first.add(slots[i])
-        return result
-
-    def data(self, terms: Terms) -> ndarray:
-        """The entries in CSR order."""
-        if self.slots is not None:
-            return self.from_table(terms)
-        data = np.empty(self.size) if self.apart else np.zeros(self.size)
-        for (kept, place), v in zip(self.places, terms.values(), strict=True):
-            part = v[kept] if kept is not None and v.__class__ is ndarray else v
-            if self.apart:
-                data[place] = part
-            else:
-                part = np.broadcast_to(part, place.shape)
-                data += np.bincount(place, weights=part, minlength=self.size)
-        return data
-
-    def from_table(self, terms: Terms) -> ndarray:
-        """The same by way of the table."""
-        assert self.slots is not None
-        width = max([slot for slot, _ in self.slots]) + 1
-        table = np.empty((self.rows, width))
-        shared = len(self.slots) > width
-        for (slot, first), (e, v) in zip(self.slots, terms.items(), strict=True):
-            column, rows = table[:, slot], e.rows if e.span is None else e.span
-            if not first:
-                column[rows] += v
-            elif v.__class__ is float and not shared:
-                column[:] = v  # where the term has no entry, none is kept
-            else:
-                if shared and len(e) < self.rows:
-                    column[:] = 0
-                column[rows] = v
-        flat = table.reshape(-1)
-        if self.kept.__class__ is ndarray:
-            return flat[self.kept]
-        return flat[self.kept[0]] if len(self.kept) == 1 else np.concatenate([flat[s] for s in self.kept])
-
-
-def pieces(index: ndarray) -> Any:
-    """An increasing array of indices as slices, if these are few; else itself."""
-    starts = np.flatnonzero(np.diff(index, prepend=-2) != 1)
-    if len(starts) * 50 > len(index):
-        return index
-    ends = np.append(starts[1:], len(index))
-    return [slice(int(index[a]), int(index[b - 1]) + 1) for a, b in zip(starts, ends, strict=True)] or index
+    return multiplied(w, e.of((d if d.shape == shape else np.broadcast_to(d, shape)).reshape(-1)))

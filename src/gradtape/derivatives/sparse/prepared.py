@@ -33,9 +33,10 @@ from .decompression import (
     star_readings,
 )
 from .detection import the_output, the_vector
-from .entries import Declined, Memo, Placement
+from .entries import Declined, Memo
 from .orders import best_colouring
 from .picture import braille, spy
+from .placement import Placement
 from .replay import FullTrace, Linearised, steps_of
 
 ndarray = np.ndarray

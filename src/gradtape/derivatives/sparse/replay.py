@@ -18,7 +18,7 @@ from ...primitive import PRODUCT, Bilinear, Elementwise, Linear, Route, Rule, Sp
 from ...sweep import Trace, fit
 from ...virtual.dual import push_forward
 from ...virtual.linear_maps import positions_in, selection
-from .entries import Absorbing, Declined, Memo, Routing, Shape, Terms, add, sloped
+from .entries import UNIT, Absorbing, Declined, Memo, Routing, Shape, Terms, add, multiplied, sloped
 
 ndarray = np.ndarray
 #: Sums of more terms are given up.
@@ -154,8 +154,7 @@ class Moves(Step):
         total: Terms = {}
         for e, v in (tangents[0] or {}).items():
             new, taken, places = memo.product(e, matrix)
-            v = v[taken] if v.__class__ is ndarray else v
-            add(total, new, v * matrix.data[places])
+            add(total, new, multiplied((v[0], None if v[1] is None else v[1][taken]), matrix.data[places]))
         return total, shape
 
     def moves(self, memo: Memo) -> tuple[list[Moved], Shape]:
@@ -397,7 +396,7 @@ class Linearised(NamedTuple):
         if every is None:
             index = np.arange(prod(self.shape))
             every = memo.found["source"] = memo.entries(index, index)
-        values: dict[int, Terms] = {self.source: {every: 1.0}}
+        values: dict[int, Terms] = {self.source: {every: UNIT}}
         shapes: dict[int, Shape] = {self.source: self.shape}
         work, once = 0, 1
         with np.errstate(all="ignore"):
