@@ -1,4 +1,4 @@
-"""The sparse workloads in CasADi: expressions of scalars (SX), whose evaluation was faster than that of matrices (MX)."""
+"""The sparse workloads in CasADi: expressions of scalars (SX), evaluated faster than those of matrices (MX) were."""
 
 import casadi
 import numpy as np

@@ -118,10 +118,14 @@ def batches(demand: Demand, batch_size: int | None, memory: Any) -> list[Range]:
     return chunks(total, size if size < total else None, function)
 
 
+def is_small(nbytes: int) -> bool:
+    """Whether so little memory is asked for that nobody looks how much there is."""
+    return nbytes < SMALL and limit_set() is None
+
+
 def refuse_large(demand: Demand, size: int) -> None:
     """Raise NotEnoughMemoryError if so many directions at once need more memory than is available."""
-    least = demand.result + size * demand.seed
-    if not demand.host or (least < SMALL and limit_set() is None):
+    if not demand.host or is_small(demand.result + size * demand.seed):
         return
     room = available()
     if room is None:
@@ -149,7 +153,7 @@ def refuse_result(
 ) -> None:
     """Raise NotEnoughMemoryError if the result alone is larger than what there is (by default: in this machine)."""
     if room is None:
-        if result < SMALL and limit_set() is None:
+        if is_small(result):
             return
         room = available()
     if room is None or result <= room:

@@ -18,7 +18,29 @@ from .numpy_kernels import sech_squared
 
 
 class Orders(list[Any]):
-    """The coefficients of f(x + t) for each element of an array x, up to t^2: arrays, which may be the same twice."""
+    """The coefficients of f(x + t) for each element of an array x, up to t^2: arrays, which may be the same twice, and
+    numbers that they are to be multiplied with."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, first: Any):
+        super().__init__((first, None, None))
+        self.numbers = [1.0, 1.0, 1.0]
+
+    def enter(self, k: int, array: Any, number: float) -> None:
+        """The kth coefficient."""
+        self[k] = array
+        self.numbers[k] = number
+
+    def term(self, k: int) -> Any:
+        """The kth coefficient as an array."""
+        number = self.numbers[k]
+        return self[k] if number == 1 else self[k] * number
+
+
+def term(y: Any, k: int) -> Any:
+    """The kth coefficient."""
+    return y.term(k) if type(y) is Orders else y[k]
 
 
 #: The tail of x + t.
@@ -30,7 +52,7 @@ def beside(y: Any, first: Any) -> Any:
     if type(y) is list:
         return [float(first), *[0.0] * (len(y) - 1)]
     if type(y) is Orders:
-        return Orders([first, None, None])
+        return Orders(first)
     rows = np.empty(y.shape, y.dtype)
     rows[0] = first
     return rows
@@ -47,12 +69,13 @@ def derivative(tail: Any) -> Any:
 
 def put(y: Any, k: int, a: Any, b: Any, n: int, by: float, start: int = 0) -> None:
     """y_k = (sum of a_j b_(n-j), j from `start`) / by, over the rows that a has."""
+    if type(y) is Orders:  # of which a is the tail, or its derivative: 1
+        y.enter(k, b[n], b.numbers[n] / by)
+        return
     stop = min(n + 1, len(a))
     right = b[n + 1 - stop : n + 1 - start][::-1]
     if type(y) is list:
         y[k] = sum(map(mul, a[start:stop], right)) / by
-    elif type(y) is Orders:
-        y[k] = right[0] if by == 1 else right[0] * (1 / by)
     else:
         into(y[k], a[start:stop], right)
         if by != 1:
@@ -77,7 +100,11 @@ def put_square(s: Any, k: int, y: Any, by: float, start: int = 0) -> None:
         s[k] = (total + y[half] * y[half] if k % 2 == 0 else total) / by
         return
     if type(y) is Orders:
-        s[k] = y[0] * y[1] * (2 / by) if k == 1 and not start else y[1] * y[1] / by if k == 2 else 0
+        i, j = (0, 1) if k == 1 else (1, 1)
+        if k == 1 and start:  # an empty sum
+            s.enter(k, 0, 1)
+        else:
+            s.enter(k, y[i] * y[j], (1 + (i != j)) * y.numbers[i] * y.numbers[j] / by)
         return
     row = s[k]
     into(row, y[start:half], y[k + 1 - half : k + 1 - start][::-1])
@@ -123,7 +150,9 @@ def tanh(x0: Any, tail: Any, y: Any) -> None:
 
 def store(y: Any, k: int, value: Any) -> None:
     """y_k = value."""
-    if type(y) is list or type(y) is Orders:
+    if type(y) is Orders:
+        y.enter(k, value, 1)
+    elif type(y) is list:
         y[k] = value
     else:
         np.copyto(y[k], value)
@@ -135,9 +164,9 @@ def log(x0: Any, tail: Any, y: Any) -> None:
     for n in range(len(y) - 1):
         if n:
             put(z, n, tail, z, n - 1, -1)
-        rest = z[n] if n else 0 * z[n]
+        rest = term(z, n) if n else 0 * z[n]
         store(z, n, (rest + (n + 1) * tail[n] if n < len(tail) else rest) / x0)
-        store(y, n + 1, z[n] / (n + 1))
+        store(y, n + 1, term(z, n) / (n + 1))
 
 
 def sqrt(x0: Any, tail: Any, y: Any) -> None:
@@ -145,4 +174,5 @@ def sqrt(x0: Any, tail: Any, y: Any) -> None:
     twice = 2 * y[0] if type(y) is not list else np.float64(2 * y[0])
     for k in range(1, len(y)):
         put_square(y, k, y, -1, 1)
-        store(y, k, (y[k] + tail[k - 1] if k <= len(tail) else y[k]) / twice)
+        rest = term(y, k)
+        store(y, k, (rest + tail[k - 1] if k <= len(tail) else rest) / twice)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..budgets import INSTEAD, Demand, batches, checked_batch_size, examples_in, in_host_memory
+from ..budgets import INSTEAD, Demand, batches, checked_batch_size, examples_in, in_host_memory, is_small
 from ..context import new_level, observed_by
 from ..functions.creation import asarray
 from ..functions.manipulation import broadcast_to, concat, reshape, stack
@@ -62,7 +62,15 @@ def laplacian(f: Callable[..., Any], batch_size: int | None = None, memory: Any 
 
 def axes(x: Tensor, start: int, stop: int) -> Any:
     """The unit vectors of so many of x's last axis' coordinates."""
-    return np.eye(stop - start, x.shape[-1], k=start, dtype=numpy_dtype(x.dtype))
+    return unit_rows(stop - start, x.shape[-1], start, numpy_dtype(x.dtype))
+
+
+@lru_cache(64)
+def unit_rows(count: int, size: int, start: int, dtype: Any) -> Any:
+    """Rows of an identity matrix, not to be written to."""
+    rows = np.eye(count, size, k=start, dtype=dtype)
+    rows.flags.writeable = False
+    return rows
 
 
 class Needs(NamedTuple):
@@ -99,6 +107,8 @@ def in_batches(f: Callable[..., Any], x: Any, batch_size: int | None, memory: An
     """The Laplacian, at so many points and along so many axes at once as the batch size and the budget allow."""
     single = len(x.shape) == 1
     n, d = 1 if single else x.shape[0], x.shape[-1]
+    if batch_size is None and memory is None and is_small(n * d * d * x.itemsize):
+        return second_order(f, x, axes(x, 0, d), None, "laplacian")
 
     def along(some: Any, start: int, stop: int, within: Any = None) -> Tensor:
         return second_order(f, some, axes(x, start, stop), None, "laplacian", within)
@@ -154,8 +164,8 @@ def second_order(
         if type(y) is not VirtualTensor or y._data.level != level:
             result = zeros((n, *y.shape), y.dtype, y)
         else:
-            second = y._data.second
-            result = zeros((n, *y.shape), y.dtype, as_tensors(y._data.value)) if second is None else as_tensors(second)
+            half = y._data.half
+            result = zeros((n, *y.shape), y.dtype, as_tensors(y._data.value)) if half is None else 2 * as_tensors(half)
             if result.shape[0] != n:
                 result = broadcast_to(result, (n, *y.shape))
     return reshape(result, result.shape[1:]) if single else result

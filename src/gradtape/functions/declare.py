@@ -50,6 +50,11 @@ def operand(x: Any, function: str = "this function", argument: str = "argument")
     return x
 
 
+def all_arrays(arguments: Sequence[Any]) -> bool:
+    """Whether all are Tensors, or arrays or numbers of NumPy's or Python's own."""
+    return all([type(a) in RAW or isinstance(a, Tensor) for a in arguments])
+
+
 def fitting(given: Sequence[Any], operands: list[Any]) -> list[Any]:
     """The operands, where lists become arrays of the others' library: a list is of none itself."""
     for g in given:
@@ -72,6 +77,8 @@ def contains_tensor(x: Any) -> bool:
 
 def _slow(primitive: Any) -> Function:
     def slow(*arguments: Any) -> Any:
+        if all_arrays(arguments):
+            return apply(primitive, *arguments)
         names = primitive.arguments
         return apply(
             primitive, *fitting(arguments, [operand(a, primitive.name, names[i]) for i, a in enumerate(arguments)])
@@ -85,7 +92,9 @@ def _slow_operator(slow: Function, takes: Function) -> Function:
 
     def slow_operator(a: Any, b: Any) -> Any:
         for x in (a, b):
-            known = isinstance(x, Tensor | np.ndarray | np.generic | list | tuple) or type(x) in RAW or library_of(x)
+            if type(x) in RAW or isinstance(x, Tensor):
+                continue
+            known = isinstance(x, np.ndarray | np.generic | list | tuple) or library_of(x)
             if not known and not takes(x):
                 return NotImplemented
         return slow(a, b)

@@ -13,7 +13,7 @@ from ..arrays import linalg_kernels as kernels
 from ..arrays.numpy_kernels import OuterSum
 from ..primitive import Bilinear, Core, Linear, apply, apply_linear
 from ..tensor import Tensor
-from .declare import bilinear_function, fitting, is_complex, normalized_axes, operand, operators, shape_of
+from .declare import all_arrays, bilinear_function, fitting, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
 from .manipulation import reshape
 from .sparse_products import is_sparse, sparse_matmul
@@ -147,9 +147,10 @@ _TALL = "db.ndim == 2 and da.ndim > 2"
 def _matmul_slow(a: Any, b: Any) -> Any:
     if type(a) is ndarray and type(b) is ndarray and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
         return a @ b
-    if is_sparse(a) or is_sparse(b):
-        return sparse_matmul(a, b)
-    a, b = fitting((a, b), [operand(a, "matmul", "a"), operand(b, "matmul", "b")])
+    if not all_arrays((a, b)):
+        if is_sparse(a) or is_sparse(b):
+            return sparse_matmul(a, b)
+        a, b = fitting((a, b), [operand(a, "matmul", "a"), operand(b, "matmul", "b")])
     shape_a, shape_b = shape_of(a), shape_of(b)
     if not shape_a or not shape_b:
         raise ValueError(

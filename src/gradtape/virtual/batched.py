@@ -63,6 +63,8 @@ def over_examples(
 ) -> Any:
     """The primitive on all examples: those values whose flag is set have one each along axis 0."""
     rule = primitive.batch
+    if callable(rule):
+        return rule(size, values, flags, **parameters)
     if rule == "align":
         if len(values) == 1:
             return apply(primitive, *values, **parameters)
@@ -74,16 +76,16 @@ def over_examples(
     if isinstance(rule, Alike):
         values = [v if f else broadcast_to(v, (size, *shape_of(v))) for v, f in zip(values, flags, strict=True)]
         return apply(primitive, *values, **{**parameters, **shifted(rule, parameters)})
-    if rule is None:
-        return one_by_one(primitive, size, values, flags, parameters)
-    return rule(size, values, flags, **parameters)
+    return one_by_one(primitive, size, values, flags, parameters)
 
 
 def aligned(values: list[Any], flags: list[bool], core: tuple[int, ...]) -> list[Any]:
     """Batched values with ones after the batch axis, so that the examples' own leading axes broadcast."""
     core = core if len(core) == len(values) else core[:1] * len(values)
-    ranks = [len(shape_of(v)) - f - c for v, f, c in zip(values, flags, core, strict=True)]
+    ranks = [len(shape_of(v)) - f - c for v, f, c in zip(values, flags, core)]
     most = max(ranks)
+    if all([r == most or not f for r, f in zip(ranks, flags)]):
+        return values
     return [
         reshape(v, (v.shape[0], *(1,) * (most - r), *v.shape[1:])) if f and r < most else v
         for v, f, r in zip(values, flags, ranks, strict=True)

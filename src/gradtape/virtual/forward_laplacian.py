@@ -1,10 +1,10 @@
 """ForwardLaplacian: a value with its derivatives along directions and the sum of its second derivatives along them.
 
 One pass carries all three ("forward Laplacian": Li et al., A computational framework for neural network-based
-variational Monte Carlo with forward Laplacian, 2024). With J the first derivatives and L the (weighted) sum of the
-second, a linear function maps each of them, and y = f(x) elementwise has J_y = f' J and L_y = f' L + f'' sum(J J): the
-second derivatives along single directions are never held. Whole batches go through at once: each value has an axis of
-examples in front, of which functions know nothing.
+variational Monte Carlo with forward Laplacian, 2024). With J the first derivatives and H half of the (weighted) sum of
+the second, a linear function maps each of them, and y = f(x) elementwise has J_y = f' J and
+H_y = f' H + f''/2 sum(J J): the second derivatives along single directions are never held. Whole batches go through at
+once: each value has an axis of examples in front, of which functions know nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..arrays import reduction_kernels
 from ..context import active, new_level
 from ..functions.elementwise import multiply
 from ..functions.manipulation import broadcast_to, concat, moveaxis, reshape
@@ -49,24 +50,28 @@ class Directions:
         if self.weights is not None:
             w = self.weights.astype(a.dtype) if a.__class__ is ndarray else self.weights
             a = a * w.reshape(self.count, *(1,) * (len(a.shape) - 1))
-        y = sum_of_products(a, b, 0)
-        data = underlying(y)
+        if a.__class__ is ndarray and b.__class__ is ndarray:
+            y = data = reduction_kernels.sum_of_products(a, b, 0)
+        else:
+            y = sum_of_products(a, b, 0)
+            data = underlying(y)
         if data is not None and not rows.has_nan(np.asarray(data)):
             return y
         return sum(scale_either(a, b), axis=0)
 
 
 class ForwardLaplacian(Virtual):
-    """value (examples, ...), first derivatives (directions, examples or 1, ...), sum of second (examples or 1, ...).
+    """value (examples, ...), first derivatives (directions, examples or 1, ...), half of the sum of the second
+    (examples or 1, ...).
 
     The components are values of a lower level; derivatives None are zero. First derivatives may be a function that
     computes them, which is called when they are needed.
     """
 
-    __slots__ = ("value", "pending", "second", "depth", "level", "shape", "dtype", "along")
+    __slots__ = ("value", "pending", "half", "depth", "level", "shape", "dtype", "along")
 
-    def __init__(self, value: Any, first: Any, second: Any, depth: int, along: Directions, level: int):
-        self.value, self.pending, self.second, self.along, self.level = value, first, second, along, level
+    def __init__(self, value: Any, first: Any, half: Any, depth: int, along: Directions, level: int):
+        self.value, self.pending, self.half, self.along, self.level = value, first, half, along, level
         self.depth = depth
         self.shape, self.dtype = tuple(value.shape[1:]), value.dtype
         if depth > PATIENCE:
@@ -102,13 +107,13 @@ class ForwardLaplacian(Virtual):
         return concrete(as_tensors(self.value))[0]
 
     def parts(self) -> list[Any]:
-        """Value, first and second derivatives."""
-        return [self.value, self.first, self.second]
+        """Value, first derivatives, half of the sum of the second."""
+        return [self.value, self.first, self.half]
 
     def made_of(self, parts: list[Any]) -> ForwardLaplacian:
         """Other values and derivatives."""
-        value, first, second = parts
-        return ForwardLaplacian(value, first, second, 0, self.along, self.level)
+        value, first, half = parts
+        return ForwardLaplacian(value, first, half, 0, self.along, self.level)
 
     @classmethod
     def apply(cls, primitive: Primitive, level: int, arguments: tuple[Any, ...], parameters: dict[str, Any]) -> Any:
@@ -117,7 +122,6 @@ class ForwardLaplacian(Virtual):
         values: list[Any] = []
         flags: list[bool] = []
         moving: list[Any] = []
-        mask: list[Any] = [primitive]
         for a in arguments:
             kind = type(a)
             if kind is VirtualTensor and a._data.level == level:
@@ -125,23 +129,20 @@ class ForwardLaplacian(Virtual):
                 along = j.along
                 flags.append(True)
                 values.append(j.value)
-                j = None if j.pending is None else j
-                moving.append(j)
-                mask.append(j is not None)
+                moving.append(None if j.pending is None else j)
             else:
                 flags.append(False)
-                moving.append(None)
-                mask.append(False)
                 values.append(a._data if raw and (kind is Tensor or kind is Variable) else a)
-        key = tuple(mask)
+                moving.append(None)
+        key = (primitive, *[j is not None for j in moving])
         rule = RULES.get(key)
         if rule is None:
             rule = RULES[key] = rule_for(primitive, moving)
         app = Jets(primitive, values, flags, moving, parameters, raw)
         if rule is by_series:
             return by_series(lambda *series: apply(primitive, *series, **parameters), arguments, level)
-        value, first, second, depth = rule(app, along)
-        return cls(value, first, second, depth, along, level)
+        value, first, half, depth = rule(app, along)
+        return cls(value, first, half, depth, along, level)
 
 
 class Jets(NamedTuple):
@@ -218,11 +219,11 @@ def linearly(app: Jets, along: Directions) -> tuple[Any, ...]:
         parts = [None if j is None else j.first for j in moving]
         return on(parts, (along.count, common([p.shape[1] for p in parts if p is not None], flags, moving, along)))
 
-    seconds = [None if j is None else j.second for j in moving]
-    lengths = [s.shape[0] for s in seconds if s is not None]
-    second = on(seconds, (common(lengths, flags, moving, along),)) if lengths else None
+    halves = [None if j is None else j.half for j in moving]
+    lengths = [h.shape[0] for h in halves if h is not None]
+    half = on(halves, (common(lengths, flags, moving, along),)) if lengths else None
     depth = 1 + max([j.depth for j in moving if j is not None])
-    return app.value(along), (first if raw else first()), second, depth
+    return app.value(along), (first if raw else first()), half, depth
 
 
 def linearly_in_one(app: Jets, along: Directions, on_derivatives: Any) -> tuple[Any, ...]:
@@ -241,12 +242,17 @@ def linearly_in_one(app: Jets, along: Directions, on_derivatives: Any) -> tuple[
 
     def first() -> Any:
         j = x.first
-        lead = j.shape[:2]
-        y = on(reshape(j, (lead[0] * lead[1], *j.shape[2:])))
-        return reshape(y, (*lead, *y.shape[1:]))
+        r, n, *shape = j.shape
+        y = on(reshaped(j, (r * n, *shape)))
+        return reshaped(y, (r, n, *y.shape[1:]))
 
-    second = None if x.second is None else on(x.second)
-    return app.value(along), (first if raw else first()), second, x.depth + 1
+    half = None if x.half is None else on(x.half)
+    return app.value(along), (first if raw else first()), half, x.depth + 1
+
+
+def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    """reshape, for arrays by NumPy itself."""
+    return x.reshape(shape) if x.__class__ is ndarray else reshape(x, shape)
 
 
 def common(lengths: list[int], flags: list[bool], moving: list[Any], along: Directions) -> int:
@@ -271,7 +277,7 @@ def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
     parts = [(c, j) for c, j in zip(app.primitive.slopes, app.moving) if j is not None]
     if len(parts) == 1 and parts[0][0] == 1 and parts[0][1].shape == shape:
         j = parts[0][1]
-        return y, (lambda: j.first) if app.raw else j.first, j.second, j.depth + 1
+        return y, (lambda: j.first) if app.raw else j.first, j.half, j.depth + 1
 
     def total(derivatives: list[Any], lead: int) -> Any:
         result = None
@@ -285,18 +291,18 @@ def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
 
     first: Callable[[], Any] = lambda: total([j.first for _, j in parts], 2)
     depth = 1 + max([j.depth for _, j in parts])
-    return y, (first if app.raw else first()), total([j.second for _, j in parts], 1), depth
+    return y, (first if app.raw else first()), total([j.half for _, j in parts], 1), depth
 
 
 @quietly
 def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
-    """f(x): J' = f' J, L' = f' L + f'' sum(J J)."""
+    """f(x): J' = f' J, H' = f' H + f''/2 sum(J J)."""
     primitive, values, flags, moving, parameters, raw = app
     index = next(i for i, j in enumerate(moving) if j is not None)
     x = moving[index]
     if len(values) > 1:
         values = aligned(values, flags, (0,) * len(values))
-    y, slope, half = unit_series(primitive, values, index, parameters)
+    y, slope, curvature, number = unit_series(primitive, values, index, parameters)
     if slope is None:  # nothing flows through this argument
         return y, None, None, 0
     rank = len(y.shape) - 1
@@ -309,16 +315,19 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     else:
         push = lambda t: times(t, slope)
     first = x.first
-    second = None if x.second is None else push(spread(x.second, rank, 1))
-    if half is not None:
-        squares = spread(along.summed(first, first), rank, 1)
-        second = plus(second, times(squares + squares, half))
+    half = None if x.half is None else push(spread(x.half, rank, 1))
+    if curvature is not None:
+        bent = times(spread(along.summed(first, first), rank, 1), curvature)
+        if half is not None and number == -1:
+            half = half - bent
+        else:
+            half = plus(half, bent if number == 1 else bent * number)
 
-    @quietly
     def moved() -> Any:
-        return push(spread(first, rank, 2))
+        with np.errstate(all="ignore"):
+            return push(spread(first, rank, 2))
 
-    return y, (moved if raw else moved()), second, 0
+    return y, (moved if raw else moved()), half, 0
 
 
 def spread(x: Any, rank: int, lead: int) -> Any:
@@ -329,22 +338,22 @@ def spread(x: Any, rank: int, lead: int) -> Any:
 
 @quietly
 def product(app: Jets, along: Directions) -> tuple[Any, ...]:
-    """a b: J = a J_b + b J_a, L = a L_b + b L_a + 2 sum(J_a J_b)."""
+    """a b: J = a J_b + b J_a, H = a H_b + b H_a + sum(J_a J_b)."""
     a, b = app.moving
     y = app.value(along)
     rank = len(y.shape) - 1
     of_a, of_b = [[spread(x, rank, lead) for x, lead in ((j.value, 1), (j.first, 2))] for j in (a, b)]
     first = scale_either(of_b[1], of_a[0]) + scale_either(of_a[1], of_b[0])
-    second = 2 * along.summed(of_a[1], of_b[1])
-    for derivative, factor in ((b.second, of_a[0]), (a.second, of_b[0])):
+    half = along.summed(of_a[1], of_b[1])
+    for derivative, factor in ((b.half, of_a[0]), (a.half, of_b[0])):
         if derivative is not None:
-            second = second + scale_either(spread(derivative, rank, 1), factor)
-    return y, first, second, 0
+            half = half + scale_either(spread(derivative, rank, 1), factor)
+    return y, first, half, 0
 
 
 @quietly
 def by_series(call: Callable[..., Any], given: Sequence[Any], level: int) -> Any:
-    """Any function: by series to order 2 along all directions, and along one more, whose second term is L / 2."""
+    """Any function: by series to order 2 along all directions, and along one more, whose second term is H."""
     jets = [a._data if type(a) is VirtualTensor and a._data.level == level else None for a in given]
     along = next(j.along for j in jets if j is not None)
     n, count = along.examples, along.count
@@ -359,7 +368,7 @@ def by_series(call: Callable[..., Any], given: Sequence[Any], level: int) -> Any
                 lead = (count, n)
                 first = broadcast_to(j.first, (*lead, *j.shape))
                 zero = terms.zeros_like(first[:1])
-                half = zero if j.second is None else reshape(0.5 * broadcast_to(j.second, j.value.shape), zero.shape)
+                half = zero if j.half is None else reshape(broadcast_to(j.half, j.value.shape), zero.shape)
                 parts = [concat([first, zero]), concat([terms.zeros_like(first), half])]
                 x1, x2 = [batch_of_batches(part, examples, directions) for part in parts]
                 x0 = tensor(Series([x0, x1, x2], None, 2, inner))
@@ -374,13 +383,14 @@ def by_series(call: Callable[..., Any], given: Sequence[Any], level: int) -> Any
                 None if term is None else unbatched(unbatched(as_tensors(term), directions, count + 1), examples, n)
                 for term in known[1:]
             ]
+            half = None
             if second is not None:
                 weights = np.ones(count) if along.weights is None else along.weights
                 weights = np.append(weights, 1.0).reshape(1, count + 1, *(1,) * (len(second.shape) - 2))
-                second = sum(second * static(2 * weights, second, dtype=second.dtype), axis=1)
+                half = sum(second * static(weights, second, dtype=second.dtype), axis=1)
             first = None if first is None else moveaxis(first, 1, 0)[:count]
-            results.append([None if part is None else lowered(part) for part in (value, first, second)])
-    made = [ForwardLaplacian(value, first, second, 0, along, level) for value, first, second in results]
+            results.append([None if part is None else lowered(part) for part in (value, first, half)])
+    made = [ForwardLaplacian(value, first, half, 0, along, level) for value, first, half in results]
     return tuple(made) if several else made[0]
 
 

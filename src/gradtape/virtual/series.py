@@ -307,18 +307,18 @@ def identity(x: Any) -> Any:
 
 
 def unit_series(primitive: Elementwise, inputs: Sequence[Any], index: int, parameters: dict[str, Any]) -> list[Any]:
-    """The value of an elementwise function, its derivative in one argument, and half of its second derivative."""
+    """The value of an elementwise function, its derivative in one argument, and half of its second derivative, as an
+    array and a number to multiply it with."""
     x = inputs[index]
     if primitive.recurrence is not None and x.__class__ is ndarray and x.dtype.kind in "fc":
-        y = primitive.kernel(x)
-        orders = Orders([y, None, None])
-        primitive.recurrence(x, UNIT, orders)
-        return orders
+        y = Orders(primitive.kernel(x))
+        primitive.recurrence(x, UNIT, y)
+        return [y[0], y.term(1), y[2], y.numbers[2]]
     with new_level() as level:
         arguments = list(inputs)
         one = full(x.shape, 1, x.dtype, x)
         arguments[index] = tensor(Series([x, one, None], None, 2, level))
-        return [*apply(primitive, *arguments, **parameters)._data.terms]
+        return [*apply(primitive, *arguments, **parameters)._data.terms, 1]
 
 
 # -- plain arrays ----------------------------------------------------------------------------------------------------
