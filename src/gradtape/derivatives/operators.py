@@ -62,7 +62,12 @@ def laplacian(f: Callable[..., Any], batch_size: int | None = None, memory: Any 
 
 def axes(x: Tensor, start: int, stop: int) -> Any:
     """The unit vectors of so many of x's last axis' coordinates."""
-    return unit_rows(stop - start, x.shape[-1], start, numpy_dtype(x.dtype))
+    d = x.shape[-1]
+    return (unit_rows if d <= FEW else unit_rows.__wrapped__)(stop - start, d, start, numpy_dtype(x.dtype))
+
+
+#: Coordinates up to which their unit vectors are kept.
+FEW = 16
 
 
 @lru_cache(64)
