@@ -7,10 +7,13 @@ or a mask; the arrays come apart from it, in order, because they may be batched 
 from __future__ import annotations
 
 from contextvars import ContextVar
+from math import prod
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
+
+from .numpy_kernels import LARGE
 
 ndarray = np.ndarray
 
@@ -59,9 +62,28 @@ def put(v: Any, x: Any, *indices: Any, key: tuple[Any, ...]) -> Any:
 
 def scatter_basic(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     """Zeros of that shape with g at a key without arrays, whose places are all different."""
+    if g.nbytes > LARGE and (z := mostly(g, key, shape)) is not None:
+        return z
     z = np.zeros(shape, g.dtype)
     z[key] = g
     return z if shape else z[()]
+
+
+def mostly(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """The same where g fills most of one axis and all of the others: zeros are written beside it only. Else None."""
+    if 2 * g.size < prod(shape) or not all([type(k) is slice and k.step in (None, 1) for k in key]):
+        return None
+    narrow = [i for i, k in enumerate(key) if k != FULL]
+    if len(narrow) != 1:
+        return None
+    axis = narrow[0]
+    start, stop, _ = key[axis].indices(shape[axis])
+    z = np.empty(shape, g.dtype)
+    before = (FULL,) * axis
+    z[(*before, slice(0, start))] = 0
+    z[(*before, slice(stop, None))] = 0
+    z[key] = g
+    return z
 
 
 def scatter_arrays(g: Any, *indices: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

@@ -66,6 +66,11 @@ def times_over(g: Any, d: Any) -> Any:
     return g * d
 
 
+def repeated(number: Any, shape: tuple[int, ...]) -> Any:
+    """A number at every place of an array that cannot be written to: what a sum hands down."""
+    return np.broadcast_to(number, shape)
+
+
 def negate(g: Any, _: Any = None) -> Any:
     """-g, called by the sweep for a g that it may not need any more: then a large g is written over."""
     if type(g) is ndarray and g.nbytes > LARGE and dead(g, HELD_ONCE):
@@ -76,7 +81,7 @@ def negate(g: Any, _: Any = None) -> Any:
 def doubled(g: Any) -> Any:
     """2 g; of a number repeated along all axes (what a sum hands down) only the number is doubled."""
     if type(g) is ndarray and g.size and not any(g.strides):
-        return np.broadcast_to(g[(0,) * g.ndim] * 2, g.shape)
+        return repeated(g[(0,) * g.ndim] * 2, g.shape)
     return g + g
 
 
@@ -142,6 +147,10 @@ def scale_over(g: Any, d: Any) -> Any:
             return d
         if g.shape == d.shape and g.dtype is d.dtype and dead(g, HELD_ONCE) and all_finite(d):
             return np.multiply(g, d, out=g)
+    elif d.__class__ is float and g.size > 1 and not any(g.strides):
+        y = g[(0,) * g.ndim] * d
+        if y == y:
+            return repeated(y, g.shape)
     y = g * d
     return y if is_short_and_finite(y) else absorb(g, y)
 
