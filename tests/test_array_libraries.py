@@ -174,6 +174,36 @@ def test_what_a_library_lacks_is_named() -> None:
         gt.special.erf(strict.asarray(X))
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_contractions_of_small_integers_stay_small(library: str) -> None:
+    """vecdot and einsum keep the dtype, where a sum does not."""
+    array = maker(library)
+    x = gt.astype(gt.asarray(array(np.ones((2, 3)))), gt.asarray(array(np.ones(1))).__array_namespace__().int16)
+    for y in (gt.vecdot(x, x), gt.einsum("ij->i", x), gt.einsum("ij,ij->", x, x), gt.einsum("ij,kj->ik", x, x)):
+        assert y.dtype == x.dtype
+    assert gt.vecdot(x, x).numpy().tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("library", [library for library in LIBRARIES if library != "dask"])
+def test_masks_have_to_fit(library: str) -> None:
+    """As NumPy's. (Dask knows lengths when it computes.)"""
+    array = maker(library)
+    x = gt.asarray(array(np.ones((2, 3, 4))))
+    for lengths, key, axis in (
+        ((3,), lambda m: m, 0),
+        ((2, 2), lambda m: m, 1),
+        ((3,), lambda m: (..., m), 2),
+        ((2,), lambda m: (slice(None), None, m), 1),
+        ((2, 4), lambda m: (..., m), 1),
+    ):
+        mask = gt.asarray(array(np.ones(lengths))) > 0
+        words = "boolean index did not match" if library == "jax" else f"match indexed array along axis {axis}"
+        with pytest.raises(IndexError, match=words):
+            x[key(mask)]
+    assert x[..., gt.asarray(array(np.ones(4))) > 0].shape == (2, 3, 4)
+    assert x[:, gt.asarray(array(np.ones((3, 4)))) > 0, None].shape == (2, 12, 1)
+
+
 @pytest.mark.parametrize("library", [library for library in ("jax", "torch", "cuda") if library in LIBRARIES])
 def test_half_precision(library: str) -> None:
     """Numbers of 16 bits stay what they are, the kind that NumPy has not among them."""

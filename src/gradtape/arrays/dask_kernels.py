@@ -177,12 +177,12 @@ def searchsorted(xp: Any, x1: Any, x2: Any, side: str, lead: int) -> Any:
 
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
     """The contraction."""
-    return xp.einsum(subscripts, a, b)
+    return xp.astype(xp.einsum(subscripts, a, b), xp.result_type(a, b), copy=False)  # chunks are summed in larger ones
 
 
 def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
     """The same of one array."""
-    return xp.einsum(subscripts, x)
+    return xp.astype(xp.einsum(subscripts, x), x.dtype, copy=False)
 
 
 KERNELS: dict[str, Any] = {

@@ -52,8 +52,9 @@ def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
         terms, out = subscripts.split("->")
         labels = "".join(dict.fromkeys(terms.replace(",", "")))
         first, second = [tuple([t.index(c) if c in t else None for c in labels]) for t in terms.split(",")]
-        y = xp.sum(along(xp, a, first) * along(xp, b, second), axis=tuple(
-            [i for i, c in enumerate(labels) if c not in out]))  # fmt: skip
+        terms_of_sum = along(xp, a, first) * along(xp, b, second)
+        axes = tuple([i for i, c in enumerate(labels) if c not in out])
+        y = xp.sum(terms_of_sum, axis=axes, dtype=terms_of_sum.dtype)  # by itself it sums small integers in larger ones
         kept = [c for c in labels if c in out]
         return xp.permute_dims(y, tuple([kept.index(c) for c in out])) if out else y
     x, y = (b, a) if p.swap else (a, b)
@@ -81,7 +82,7 @@ def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
             labels = "".join([labels[k] for k in rest]) + c
     gone = tuple([i for i, c in enumerate(labels) if c not in out])
     if gone:
-        x = xp.sum(x, axis=gone)
+        x = xp.sum(x, axis=gone, dtype=x.dtype)
         labels = "".join([c for c in labels if c in out])
     return x if labels == out else xp.permute_dims(x, tuple([labels.index(c) for c in out]))
 

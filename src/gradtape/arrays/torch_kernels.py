@@ -47,12 +47,13 @@ def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
 
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
     """The contraction."""
-    return xp.einsum(subscripts, *together(xp, a, b))
+    a, b = together(xp, a, b)
+    return xp.einsum(subscripts, a, b).to(a.dtype)  # small integers are summed in larger ones
 
 
 def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
     """The same of one array."""
-    return xp.einsum(subscripts, x)
+    return xp.einsum(subscripts, x).to(x.dtype)
 
 
 def complex_of(xp: Any, a: Any, b: Any) -> Any:
