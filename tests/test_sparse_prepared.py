@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -276,3 +277,50 @@ def test_outputs_of_another_length_are_refused() -> None:
     long = False
     with pytest.raises(ValueError, match="prepared for 9 outputs, and f gave 2"):
         P(POINT)
+
+
+def test_memory_is_linear_in_the_entries() -> None:
+    """Pattern, colours and evaluation of ten times as many variables: as many bytes for each entry, and not many."""
+
+    def f(x: Any) -> Any:
+        return gt.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+    def peak(n: int) -> float:
+        x = gt.asarray(np.random.default_rng(0).normal(size=n))
+        tracemalloc.start()
+        try:
+            P = gt.prepare_hessian(f, x)
+            assert P.n_colors == 3
+            entries = P(x).nnz
+            return tracemalloc.get_traced_memory()[1] / entries
+        finally:
+            tracemalloc.stop()
+
+    peak(100)
+    small, large = peak(10_000), peak(100_000)
+    assert large < 1.2 * small
+    assert large < 400
+
+
+def test_entries_that_do_not_depend_on_the_point_may_change_all_the_same() -> None:
+    f = lambda x, c: c * x[1:] + gt.sin(x[:-1]) - 2.0 * gt.flip(x)[1:]
+    x = np.linspace(-1.0, 1.0, 9)
+    P = gt.prepare_jacobian(f, x, 2.0)
+    for c in (2.0, -3.0, 2.0, 0.0):
+        np.testing.assert_allclose(P(x, c).toarray(), gt.jacobian(f)(x, c).numpy(), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: gt.exp(x) * 1e200 * 1e200 * 1e-100,
+        lambda x: gt.exp(-x) * 1e-200 * 1e-200 * 1e100 * x[::-1],
+        lambda x: gt.exp(x / 2) ** 2 * 1e150 * 1e150 + x,
+    ],
+)
+def test_numbers_are_not_multiplied_beyond_their_range(f: Any) -> None:
+    x = np.linspace(-510.0, -490.0, 4)
+    P = gt.prepare_jacobian(f, x)
+    dense = gt.jacobian(f)(x).numpy()
+    assert np.isfinite(dense).all() and dense.any()
+    np.testing.assert_allclose(P(x).toarray(), dense, rtol=1e-13)
