@@ -11,6 +11,8 @@ import pytest
 import gradtape as gt
 from gradtape.arrays.numpy_kernels import REPORT
 
+from .array_libraries import LIBRARIES, maker
+
 pytestmark = pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of the functions themselves
 X = np.array([4.0, -1.0, 0.0, 9.0])
 
@@ -75,3 +77,24 @@ def test_nothing_is_said_outside_or_elsewhere():
     with gt.debug_nans(), warnings.catch_warnings():
         warnings.simplefilter("error")
         gt.grad(lambda x: gt.sum(gt.sqrt(x)))(np.abs(X) + 1)  # nothing undefined in it
+
+
+@pytest.mark.parametrize("library", [library for library in LIBRARIES if library != "dask"])
+def test_arrays_of_other_libraries(library):
+    x = maker(library)(X)
+    with gt.debug_nans(), pytest.warns(gt.AbsorbedNaNWarning, match=r"of sqrt, a zero .* at 2 of 4 elements.*\(1,\)"):
+        g = gt.grad(dead_branch)(x)
+    np.testing.assert_allclose(g.numpy(), [0.25, 0, 0, 1 / 6])
+    with gt.debug_nans(error=True), pytest.raises(FloatingPointError, match="the product is NaN"):
+        gt.grad(lambda x: gt.sum(gt.sqrt(x)))(x)
+
+
+def test_elements_that_cannot_be_looked_at_are_let_pass():
+    jax = pytest.importorskip("jax")
+    with gt.debug_nans(error=True):
+        g = jax.jit(lambda x: gt.grad(dead_branch)(x).data)(X)
+    np.testing.assert_allclose(g, [0.25, 0, 0, 1 / 6], rtol=1e-6)
+    array = pytest.importorskip("dask.array")
+    with gt.debug_nans(error=True):
+        g = gt.grad(dead_branch)(array.asarray(X))
+    np.testing.assert_allclose(g.numpy(), [0.25, 0, 0, 1 / 6])

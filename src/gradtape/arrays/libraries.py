@@ -203,6 +203,12 @@ class Library(Namespace):
         """A copy of an array of this library, converted."""
         return self._module.asarray(x, dtype=None if dtype is None else self.dtype(dtype), copy=True)
 
+    def is_known(self, x: Any) -> bool:
+        """Whether the elements can be looked at: not those of a lazy array, or in a program that is being compiled."""
+        if self.name == "jax":
+            return not isinstance(x, sys.modules["jax"].core.Tracer)
+        return self.title != "Dask"
+
     def to_numpy(self, x: Any) -> Any:
         """The array's elements as a NumPy array."""
         if self.name == "torch":

@@ -1,16 +1,21 @@
 """Kernels in the terms of the array API standard, for primitives whose NumPy kernels are our own.
 
 Each is a function (xp, *data, **parameters), xp being the library (see libraries.py); numbers among the data are
-Python's. None looks at a value, so that they serve lazy libraries too, and programs that are being compiled.
+Python's. None looks at a value (but for `show`, when asked), so that they serve lazy libraries too, and programs that
+are being compiled.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from . import standard_indexing, standard_linalg, standard_reductions, standard_special
 from .dtypes import is_floating, kind_of
+from .numpy_kernels import REPORT
 from .standard_operands import arrays, floating, is_number, truth
 
 
@@ -52,11 +57,13 @@ def scale_either(xp: Any, a: Any, b: Any) -> Any:
 def absorb(xp: Any, g: Any, y: Any) -> Any:
     """y = g * d, with 0 where g == 0 absorbs an infinite or undefined d, or d == 0 an infinite g."""
     if is_number(g):
+        show(xp, y, lambda: g == 0 or math.isinf(abs(g)))
         if g == 0:
             return xp.zeros_like(y)
         return xp.where(xp.isnan(y), 0, y) if math.isinf(abs(g)) else y
     if not is_floating(y.dtype):
         return y
+    show(xp, y, lambda: (g == 0) | xp.isinf(g))
     return xp.where((g == 0) | (xp.isinf(g) & xp.isnan(y)), 0, y)
 
 
@@ -64,8 +71,21 @@ def divide_absorbing(xp: Any, a: Any, b: Any) -> Any:
     """a / b, 0 where a is 0 whatever b is."""
     y = a / b
     if is_number(a):
+        show(xp, y, lambda: a == 0)
         return y if a != 0 else xp.zeros_like(y)
+    show(xp, y, lambda: a == 0)
     return xp.where((a == 0) & xp.isnan(y), 0, y)
+
+
+def show(xp: Any, y: Any, absorbs: Callable[[], Any]) -> None:
+    """Tell who wants to know of undefined products y, where elements can be looked at at all."""
+    report = REPORT.get()
+    if report is None or not is_floating(y.dtype) or not xp.is_known(y):
+        return
+    undefined = xp.to_numpy(xp.isnan(y))
+    if undefined.any():
+        hidden = absorbs()
+        report(np.broadcast_to(hidden if type(hidden) is bool else xp.to_numpy(hidden), undefined.shape), undefined)
 
 
 def nan_to_num(xp: Any, x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
