@@ -21,8 +21,8 @@ def debug_nans(error: bool = False) -> Iterator[None]:
     taken do no harm; this shows where that happened, as an AbsorbedNaNWarning that names the function, how many
     elements and the first of them, and the line that asked for the derivative. With `error`, a FloatingPointError is
     raised instead.
-    Holds in this thread or async task, for all arrays whose elements can be looked at (those of Dask cannot, nor those in
-    a program that JAX compiles), and costs nothing outside.
+    Holds in this thread or async task, for all arrays whose elements are known (those of Dask are not, nor those in a
+    program that JAX compiles), and costs nothing outside.
 
     >>> import gradtape as gt, warnings
     >>> with warnings.catch_warnings(record=True) as caught, gt.debug_nans():
