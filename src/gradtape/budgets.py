@@ -211,7 +211,7 @@ def kept_by(trace: Trace) -> dict[int, int]:
                 keep(data[0] if isinstance(data, tuple) else data)
             continue
         primitive, key, ka = record[:3]
-        keys = {"x": ka, "a": ka, "b": record[5] if len(record) == 8 else 0, "y": key}
+        keys = {"x": ka, "a": ka, "b": record[5] if len(record) == 8 else 0, "y": key, "rest": key}
         for names, saved in zip(primitive.names, (record[3], record[6] if len(record) == 8 else None), strict=False):
             for name, data in zip(names, saved if len(names) > 1 and saved is not None else (saved,), strict=False):
                 if keys[name] in followed:

@@ -22,6 +22,7 @@ from .primitive import (
     SCALE_EITHER,
     Bilinear,
     Elementwise,
+    General,
     Primitive,
     Route,
     Rule,
@@ -359,6 +360,56 @@ def binary(
     return compile_function(source, name, scope)
 
 
+#: Who wants to know all of an application gets the record that apply() leaves.
+IN_FULL = """\
+        if any([observer.wants_everything for observer in observers]):
+            return slow(a, b)
+"""
+
+
+def first_of_two(
+    primitive: General, slow: Callable[[Any, Any], Any], unless: str, raw_pulls: Sequence[Pull | None] = (None, None)
+) -> Callable[[Any, Any], Any]:
+    """The fast function of a primitive of two arguments that computes beside its value what its pullbacks need.
+
+    To apply() these are two outputs, of which the function gives the first; here the rest is kept in the record. A
+    sweep that is recorded computes it again, so that it is connected. `unless`: as in binary(). `raw_pulls`:
+    kernels (g, (a, b, rest)) that say on plain arrays what the vjps say; None for those themselves.
+    """
+    link_rest(primitive, raw_pulls)
+    divert = f"    if {unless}:\n        return slow(a, b)\n"
+    head = BINARY_HEAD.format(first="a", second="b", handle=HANDLE, divert=divert)
+    head = head.replace("y = kernel(da, db)", "y, rest = kernel(da, db)")
+    spec = "(d{0}.shape, d{0}.dtype)"
+    source = head + BINARY_RECORD.format(
+        direct=IN_FULL,
+        save_a="(da, db, rest)",
+        save_b="(da, db, rest)",
+        spec_a=spec.format("a"),
+        spec_b=spec.format("b"),
+    )
+    scope = bindings(primitive, slow) | {"RAW": ARRAYS, "VIRTUAL": frozenset(), "BESIDE": frozenset()}
+    return compile_function(source, primitive.name, scope)
+
+
+def link_rest(primitive: General, raw_pulls: Sequence[Pull | None]) -> None:
+    """link() for such a primitive."""
+
+    def pull_with_rest(pullback: Any) -> Pull:
+        return lambda g, s: pullback((g, None), s, (None, s[2]), {})
+
+    def lift_all(s: Any, ka: int, kb: int, key: int) -> Any:
+        a, b = lift(s[0], ka), lift(s[1], kb)
+        rest = apply(primitive, a, b)[1] if isinstance(a, Tensor) or isinstance(b, Tensor) else s[2]
+        return a, b, rest
+
+    primitive.names = (("a", "b", "rest"), ("a", "b", "rest"))
+    pulls = [pull_with_rest(pullback) for pullback in primitive.pullbacks]
+    primitive.pulls = tuple([_on_tensors(pull) for pull in pulls])
+    primitive.raw_pulls = tuple([raw or pull for raw, pull in zip(raw_pulls, pulls, strict=True)])
+    primitive.lifts = (lift_all, lift_all)
+
+
 SEVERAL_ARGUMENT = """\
     kind = type({0})
     if kind is Tensor or kind is Variable:
@@ -411,4 +462,4 @@ def several(primitive: Primitive, slow: Callable[..., Any]) -> Callable[..., Any
 FAST.scale = binary(SCALE, lambda g, d: apply(SCALE, g, d))
 FAST.scale_either = binary(SCALE_EITHER, lambda a, b: apply(SCALE_EITHER, a, b))
 
-__all__ = ["SKIP", "apply", "binary", "several", "unary"]
+__all__ = ["SKIP", "apply", "binary", "first_of_two", "several", "unary"]

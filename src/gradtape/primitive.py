@@ -252,7 +252,12 @@ class General(Primitive):
     joint_jvp(tangents, y, *arguments) the tangent of y; a tangent None is zero. Both save everything.
     """
 
-    __slots__ = ("vjps", "jvps", "joint_vjp", "joint_jvp", "pullbacks")
+    __slots__ = ("vjps", "jvps", "joint_vjp", "joint_jvp", "pullbacks", "names", "pulls", "raw_pulls", "lifts")
+    #: Where the hot path has a function of its own for the primitive (hotpath.first_of_two).
+    names: Any
+    pulls: Any
+    raw_pulls: Any
+    lifts: Any
 
     def __init__(
         self,

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..arrays import special_kernels as kernels
 from ..arrays.dtypes import kind_of
+from ..hotpath import first_of_two
 from ..primitive import Core, Elementwise, General, Zero, apply, scale
-from ..tensor import Tensor
 from . import special
 from .declare import as_dtype, default_float, dtype_of, elementwise, operand, route, shape_of
 from .elementwise import abs, logistic, select, tanh, where
@@ -275,10 +275,11 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     >>> losses.tolist()
     [4.248354255291589e-18]
     """
-    if type(labels) is type(logits) is Tensor and axis == -1:
-        t, shape = labels._data, logits._data.shape
-        if shape and shape == t.shape and t.dtype.kind == "f":  # nothing to convert, nothing to say
-            return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
+    return _cross_entropy(labels, logits) if axis == -1 else _checked_cross_entropy(labels, logits, axis)
+
+
+def _checked_cross_entropy(labels: Any, logits: Any, axis: int = -1) -> Any:
+    """The same of anything along any axis."""
     name = "nn.softmax_cross_entropy_with_logits"
     labels, logits = operand(labels, name, "labels"), operand(logits, name, "logits")
     shape, other = shape_of(logits), shape_of(labels)
@@ -294,6 +295,15 @@ def softmax_cross_entropy_with_logits(labels: Any, logits: Any, axis: int = -1) 
     if kind_of(dtype_of(labels)) != "f":
         labels = astype(labels, dtype_of(logits) if kind_of(dtype_of(logits)) == "f" else default_float(labels))
     return apply(_SOFTMAX_CROSS_ENTROPY, labels, logits)[0]
+
+
+#: Of floating arrays of one shape, where there is nothing to convert and nothing to say.
+_cross_entropy = first_of_two(
+    _SOFTMAX_CROSS_ENTROPY,
+    _checked_cross_entropy,
+    unless="not db.shape or db.shape != da.shape or da.dtype.kind != 'f' or db.dtype.kind != 'f'",
+    raw_pulls=(None, lambda g, s: g[..., None] * s[2]),
+)
 
 
 def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any) -> Any:
