@@ -97,7 +97,9 @@ clean:
 EXAMPLES ?= 200
 SEED     ?= 3
 LIBRARY  ?=
+WORKERS  ?= 2
 
 .PHONY: conformance
 conformance: .venv/conformance/.stamp
-	@.venv/conformance/bin/python tests/conformance/run.py "$(SUITE)" --examples $(EXAMPLES) --seed $(SEED) --library "$(LIBRARY)"
+	@.venv/conformance/bin/python tests/conformance/run.py "$(SUITE)" --examples $(EXAMPLES) --seed $(SEED) --library "$(LIBRARY)" \
+	  --workers $(WORKERS)

@@ -102,6 +102,34 @@ def test_the_dtype_stays(library: str) -> None:
 
 
 @every_library
+def test_contractions_have_the_dtype_of_products(library: str) -> None:
+    """As in NumPy, whatever the library's own sum of small integers has."""
+    array = maker(library)
+    for first, second in ((np.int16, np.int16), (np.int8, np.int32), (np.float32, np.float32)):
+        a, b = np.arange(6).reshape(2, 3).astype(first), np.arange(3, 9).reshape(2, 3).astype(second)
+        x, y = gt.asarray(array(a)), gt.asarray(array(b))
+        for f in (
+            gt.vecdot, gt.inner, lambda x, y: gt.einsum("ij,ij->i", x, y), lambda x, y: gt.einsum("ij->", x),
+            lambda x, y: gt.tensordot(x, y, axes=2), lambda x, y: gt.tensordot(x, y, axes=([1], [1])),
+        ):  # fmt: skip
+            found, want = f(x, y).numpy(), f(a, b)
+            assert found.dtype == want.dtype
+            np.testing.assert_array_equal(found, want)
+
+
+@every_library
+def test_a_tolerance_for_each_matrix_and_numbers_to_search_for(library: str) -> None:
+    array = maker(library)
+    stack, tolerances = np.stack([np.diag([1.0, 0.3, 0.1]), np.diag([1.0, 0.5, 0.2])]), np.array([0.2, 0.4])
+    x = gt.asarray(array(stack))
+    for f in (gt.linalg.pinv, gt.linalg.matrix_rank):
+        np.testing.assert_allclose(f(x, rtol=tolerances).numpy(), f(stack, rtol=tolerances), atol=1e-12)
+    f = lambda x: gt.sum(gt.linalg.pinv(x, rtol=tolerances) ** 2)
+    np.testing.assert_allclose(gt.grad(f)(x).numpy(), gt.grad(f)(stack).numpy(), atol=1e-9)
+    assert int(gt.searchsorted(gt.asarray(array(np.array([1.0, 2.0, 4.0]))), 3.0)) == 2
+
+
+@every_library
 def test_plain_arrays_in_plain_arrays_out(library: str) -> None:
     """As with NumPy: what is given no Tensor gives none."""
     array = maker(library)
@@ -174,19 +202,9 @@ def test_what_a_library_lacks_is_named() -> None:
         gt.special.erf(strict.asarray(X))
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_contractions_of_small_integers_stay_small(library: str) -> None:
-    """vecdot and einsum keep the dtype, where a sum does not."""
-    array = maker(library)
-    x = gt.astype(gt.asarray(array(np.ones((2, 3)))), gt.asarray(array(np.ones(1))).__array_namespace__().int16)
-    for y in (gt.vecdot(x, x), gt.einsum("ij->i", x), gt.einsum("ij,ij->", x, x), gt.einsum("ij,kj->ik", x, x)):
-        assert y.dtype == x.dtype
-    assert gt.vecdot(x, x).numpy().tolist() == [3, 3]
-
-
-@pytest.mark.parametrize("library", [library for library in LIBRARIES if library != "dask"])
+@every_library
 def test_masks_have_to_fit(library: str) -> None:
-    """As NumPy's. (Dask knows lengths when it computes.)"""
+    """As NumPy's, in reading and writing; an empty one fits as it does there, and picks nothing."""
     array = maker(library)
     x = gt.asarray(array(np.ones((2, 3, 4))))
     for lengths, key, axis in (
@@ -196,12 +214,16 @@ def test_masks_have_to_fit(library: str) -> None:
         ((2,), lambda m: (slice(None), None, m), 1),
         ((2, 4), lambda m: (..., m), 1),
     ):
-        mask = gt.asarray(array(np.ones(lengths))) > 0
-        words = "boolean index did not match" if library == "jax" else f"match indexed array along axis {axis}"
-        with pytest.raises(IndexError, match=words):
-            x[key(mask)]
+        ones = np.ones(lengths, bool)
+        for y, mask in ((x, gt.asarray(array(ones))), (gt.asarray(np.ones((2, 3, 4))), ones)):
+            words = f"boolean index did not match indexed array along axis {axis}; size of axis is"
+            with pytest.raises(IndexError, match=words):
+                y[key(mask)]
+            with pytest.raises(IndexError, match=words):
+                y[key(mask)] = 0.0
     assert x[..., gt.asarray(array(np.ones(4))) > 0].shape == (2, 3, 4)
     assert x[:, gt.asarray(array(np.ones((3, 4)))) > 0, None].shape == (2, 12, 1)
+    assert x[gt.asarray(array(np.zeros(0))) > 0].shape == (0, 3, 4)
 
 
 @pytest.mark.parametrize("library", [library for library in ("jax", "torch", "cuda") if library in LIBRARIES])
@@ -229,7 +251,7 @@ def test_cupys_kernels_on_numpys_functions_of_the_same_names() -> None:
     positions, rows = np.array([2, 0, 2]), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     np.testing.assert_array_equal(xp.helper("add_at")(4, positions, rows), [[3, 4], [0, 0], [6, 8], [0, 0]])
     np.testing.assert_array_equal(xp.helper("max_at")(4, positions, np.arange(3)), [1, -1, 2, -1])
-    np.testing.assert_allclose(xp.helper("einsum")(X, V, "ij,kj->ik"), X @ V.T)
+    np.testing.assert_allclose(xp.helper("einsum")(X, V, subscripts="ij,kj->ik"), X @ V.T)
 
 
 def test_results_stay_on_the_device() -> None:

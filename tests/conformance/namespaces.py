@@ -1,7 +1,7 @@
 """The namespaces that the array API standard's test suite is run on, by `make conformance`.
 
-`plain()` is gradtape itself. `recording()` is gradtape while a tape records: every floating array that a creation
-function makes is watched. `over(module)` is gradtape on the arrays of another library.
+`recording()` is gradtape while a tape records: every floating array that a creation function makes is watched.
+`over(module)` is gradtape on the arrays of another library, and `alone(module)` is that library.
 """
 
 from __future__ import annotations
@@ -60,3 +60,8 @@ def over(library: str) -> ModuleType:
     """gradtape on the arrays of another library (named by its array API module), as those arrays' Tensors give it."""
     inner = import_module(library)
     return gt.asarray(inner.zeros(1)).__array_namespace__()
+
+
+def alone(library: str) -> ModuleType:
+    """The library itself, with gradtape imported as above: Hypothesis draws the constants of all modules there are."""
+    return import_module(library)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .dtypes import kind_of
+from .standard_linalg import contracted
 
 SPECIAL = "cupyx.scipy.special"
 
@@ -34,16 +35,6 @@ def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
     return array_api_compat.to_device(x, device)
 
 
-def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
-    """The contraction."""
-    return xp.einsum(subscripts, a, b)
-
-
-def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
-    """The same of one array."""
-    return xp.einsum(subscripts, x)
-
-
 def solve(xp: Any, a: Any, b: Any) -> Any:
     """The solution of linear equations; CuPy broadcasts no leading axes."""
     lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -51,6 +42,6 @@ def solve(xp: Any, a: Any, b: Any) -> Any:
     return xp.linalg.solve(a, b)
 
 
-KERNELS: dict[str, Any] = {
-    function.__name__: function for function in (add_at, einsum, einsum_one, max_at, solve, to_device)
-}
+KERNELS: dict[str, Any] = {function.__name__: function for function in (add_at, max_at, solve, to_device)} | {
+    "einsum": contracted, "einsum_one": contracted
+}  # fmt: skip

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import indexing_kernels as kernels
 from . import reduction_kernels
+from .standard_linalg import contracted
 
 
 def derive(xp: Any, primitive: Any) -> Callable[..., Any] | None:
@@ -98,9 +99,20 @@ SIGNATURES = {
 
 
 def by_rows(kernel: Callable[..., Any], signature: str, *data: Any, **parameters: Any) -> Any:
-    """A kernel of the last axes; those become one chunk, the leading ones keep theirs."""
+    """A kernel of the last axes; those become one chunk, the leading ones keep theirs.
+
+    An array among the parameters has a number for each matrix.
+    """
     import dask.array as da
 
+    names = [name for name, value in parameters.items() if getattr(value, "ndim", 0)]
+    if names:
+
+        def of_blocks(*blocks: Any) -> Any:
+            return kernel(*blocks[: len(data)], **parameters | dict(zip(names, blocks[len(data) :], strict=True)))
+
+        spread = [da.asarray(parameters[name]) for name in names]
+        return by_rows(of_blocks, signature.replace("->", ",()" * len(names) + "->"), *data, *spread)
     inputs, outputs = [
         [re.findall(r"\w+", part) for part in re.findall(r"\(([^)]*)\)", side)] for side in signature.split("->")
     ]
@@ -172,22 +184,10 @@ def leave_one_out(xp: Any, rows: Any, axis: tuple[int, ...]) -> Any:
 
 def searchsorted(xp: Any, x1: Any, x2: Any, side: str, lead: int) -> Any:
     """Where to insert x2 into the sorted x1."""
-    return as_one_task(partial(reduction_kernels.searchsorted, side=side, lead=lead), x2.shape, np.intp, x1, x2)
-
-
-def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
-    """The contraction."""
-    return xp.astype(xp.einsum(subscripts, a, b), xp.result_type(a, b), copy=False)  # chunks are summed in larger ones
-
-
-def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
-    """The same of one array."""
-    return xp.astype(xp.einsum(subscripts, x), x.dtype, copy=False)
+    return as_one_task(partial(reduction_kernels.searchsorted, side=side, lead=lead), np.shape(x2), np.intp, x1, x2)
 
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (
-        einsum, einsum_one, gather, last_writers, leave_one_out, put_slices, scatter_add, searchsorted, setitem
-    )
-}  # fmt: skip
+    for function in (gather, last_writers, leave_one_out, put_slices, scatter_add, searchsorted, setitem)
+} | {"einsum": contracted, "einsum_one": contracted}

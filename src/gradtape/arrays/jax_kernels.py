@@ -7,6 +7,7 @@ from typing import Any
 
 from .indexing_kernels import filled
 from .numpy_kernels import REPORT
+from .standard_linalg import contracted
 
 SPECIAL = "jax.scipy.special"
 
@@ -50,16 +51,6 @@ def max_at(xp: Any, n: int, positions: Any, values: Any) -> Any:
     return xp.full(n, -1, dtype=values.dtype).at[positions].max(values)
 
 
-def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
-    """The contraction."""
-    return xp.einsum(subscripts, a, b)
-
-
-def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
-    """The same of one array."""
-    return xp.einsum(subscripts, x)
-
-
 def complex_of(xp: Any, a: Any, b: Any) -> Any:
     """a + ib, infinite parts staying what they are."""
     from jax import lax
@@ -85,6 +76,6 @@ def expm(xp: Any, x: Any, blocks: int) -> Any:
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (einsum, einsum_one, expm, gather, max_at, put_slices, scatter_add, to_device)
-} | {"complex": complex_of}
+    for function in (expm, gather, max_at, put_slices, scatter_add, to_device)
+} | {"complex": complex_of, "einsum": contracted, "einsum_one": contracted}
 

@@ -136,48 +136,25 @@ class Places(NamedTuple):
     along: int | None
 
 
-def index_arrays(
-    xp: Any, key: Key, indices: tuple[Any, ...], shape: tuple[int, ...]
-) -> tuple[list[Any], list[Any]]:
-    """The key with integer arrays alone: a mask becomes one for each of its axes. Raises IndexError for a mask that
-    does not fit them."""
+def index_arrays(xp: Any, key: Key, indices: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
+    """The key with integer arrays alone: a mask becomes one for each of its axes."""
     entries: list[Any] = []
     arrays: list[Any] = []
     given = iter(indices)
-    masks = []
     for k in key:
         if k is not ARRAY:
             entries.append(k)
             continue
         index = next(given)
-        if kind_of(index.dtype) == "b":
-            masks.append((len(entries), tuple(index.shape)))
-            parts = xp.nonzero(index)
-        else:
-            parts = (xp.astype(index, xp.index_dtype),)
+        parts = xp.nonzero(index) if kind_of(index.dtype) == "b" else (xp.astype(index, xp.index_dtype),)
         entries += [ARRAY] * len(parts)
         arrays += parts
-    for place, lengths in masks:
-        check_mask(lengths, entries, place, shape)
     return entries, arrays
-
-
-def check_mask(lengths: tuple[Any, ...], entries: list[Any], place: int, shape: tuple[int, ...]) -> None:
-    """Raise IndexError unless a mask at that place of the key has the lengths of the axes that it stands for, or 0."""
-    every = spelled(tuple(entries), len(shape))
-    before = every[: place + (len(every) - len(entries) if Ellipsis in entries[:place] else 0)]
-    axis = len(before) - before.count(None)
-    for i, (length, n) in enumerate(zip(lengths, shape[axis:]), axis):
-        if length not in (0, n) and length == length and n == n:  # a length that is not known yet is NaN
-            raise IndexError(
-                f"boolean index did not match indexed array along axis {i}; size of axis is {n} but size of "
-                f"corresponding boolean axis is {length}"
-            )
 
 
 def places(xp: Any, key: Key, indices: tuple[Any, ...], shape: tuple[int, ...]) -> Places:
     """The positions that a key with arrays picks of an array of that shape, and the shape of what is picked."""
-    entries, arrays = index_arrays(xp, key, indices, shape)
+    entries, arrays = index_arrays(xp, key, indices)
     picks = [i for i, k in enumerate(entries) if k is ARRAY or type(k) is int]
     together = picks[-1] - picks[0] + 1 == len(picks)  # an ellipsis keeps them apart, even one of no axes
     entries = spelled(tuple(entries), len(shape))

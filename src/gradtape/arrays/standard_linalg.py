@@ -52,9 +52,8 @@ def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
         terms, out = subscripts.split("->")
         labels = "".join(dict.fromkeys(terms.replace(",", "")))
         first, second = [tuple([t.index(c) if c in t else None for c in labels]) for t in terms.split(",")]
-        terms_of_sum = along(xp, a, first) * along(xp, b, second)
-        axes = tuple([i for i, c in enumerate(labels) if c not in out])
-        y = xp.sum(terms_of_sum, axis=axes, dtype=terms_of_sum.dtype)  # by itself it sums small integers in larger ones
+        products = along(xp, a, first) * along(xp, b, second)
+        y = summed(xp, products, tuple([i for i, c in enumerate(labels) if c not in out]))
         kept = [c for c in labels if c in out]
         return xp.permute_dims(y, tuple([kept.index(c) for c in out])) if out else y
     x, y = (b, a) if p.swap else (a, b)
@@ -66,6 +65,19 @@ def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
     right = xp.reshape(y, (*batch, inner, size_of(free_y)))
     product = xp.reshape(xp.matmul(left, right), (*batch, *free_x, *free_y))
     return xp.permute_dims(product, p.result) if p.result else product
+
+
+def summed(xp: Any, x: Any, axis: tuple[int, ...]) -> Any:
+    """The sum with x's dtype, as NumPy's einsum has it; the standard's sum of small integers has a larger one."""
+    y = xp.sum(x, axis=axis)
+    return y if y.dtype == x.dtype else xp.astype(y, x.dtype)
+
+
+def contracted(xp: Any, *arrays: Any, subscripts: str) -> Any:
+    """The contraction by a library's own einsum, with the dtype of products."""
+    y = xp.einsum(subscripts, *arrays)
+    dtype = xp.result_type(*arrays)
+    return y if y.dtype == dtype else xp.astype(y, dtype)
 
 
 def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
@@ -82,7 +94,7 @@ def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
             labels = "".join([labels[k] for k in rest]) + c
     gone = tuple([i for i, c in enumerate(labels) if c not in out])
     if gone:
-        x = xp.sum(x, axis=gone, dtype=x.dtype)
+        x = summed(xp, x, gone)
         labels = "".join([c for c in labels if c in out])
     return x if labels == out else xp.permute_dims(x, tuple([labels.index(c) for c in out]))
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+from .standard_linalg import contracted
 
 SPECIAL = "torch.special"
 
@@ -47,13 +52,16 @@ def to_device(xp: Any, x: Any, device: Any, source: Any) -> Any:
 
 def einsum(xp: Any, a: Any, b: Any, subscripts: str) -> Any:
     """The contraction."""
-    a, b = together(xp, a, b)
-    return xp.einsum(subscripts, a, b).to(a.dtype)  # small integers are summed in larger ones
+    return contracted(xp, *together(xp, a, b), subscripts=subscripts)
 
 
-def einsum_one(xp: Any, x: Any, subscripts: str) -> Any:
-    """The same of one array."""
-    return xp.einsum(subscripts, x).to(x.dtype)
+def with_tolerance(name: str) -> Callable[..., Any]:
+    """A function of matrices, with a tolerance for each or one for all."""
+
+    def kernel(xp: Any, x: Any, rtol: Any) -> Any:
+        return getattr(xp.linalg, name)(x, rtol=xp.from_numpy(rtol, x) if isinstance(rtol, np.ndarray) else rtol)
+
+    return kernel
 
 
 def complex_of(xp: Any, a: Any, b: Any) -> Any:
@@ -64,5 +72,8 @@ def complex_of(xp: Any, a: Any, b: Any) -> Any:
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (add_at, einsum, einsum_one, matmul, matmul_nt, matmul_tn, max_at, to_device)
-} | {"complex": complex_of}
+    for function in (add_at, matmul, matmul_nt, matmul_tn, max_at, to_device)
+} | {
+    "complex": complex_of, "einsum": einsum, "einsum_one": contracted, "pinv": with_tolerance("pinv"),
+    "matrix_rank": with_tolerance("matrix_rank"),
+}  # fmt: skip

@@ -88,9 +88,22 @@ def _parsed_slowly(x: Any, key: Key) -> tuple[Any, Key, Sequence[Any]]:
                 shape = shape_of(x)
                 x = reshape(x, (*shape[:axis], 1, *shape[axis:]))
                 k, used = np.zeros(int(k), np.intp), 1
+            elif kind_of(k.dtype) == "b":
+                _check_mask(k, shape_of(x), axis)
             indices.append(_beside(k, x))
         axis += used
     return x, tuple(result), indices
+
+
+def _check_mask(mask: Any, shape: tuple[int, ...], axis: int) -> None:
+    """Raise IndexError, as NumPy does, unless a mask has the lengths of the axes from this one on, or 0."""
+    for i, m in enumerate(mask.shape):
+        n = shape[axis + i]
+        if m not in (n, 0) and m == m and n == n:  # NaN: Dask does not know yet
+            raise IndexError(
+                f"boolean index did not match indexed array along axis {axis + i}; size of axis is {n} but size of "
+                f"corresponding boolean axis is {m}"
+            )
 
 
 def _beside(k: Any, x: Any) -> Any:
