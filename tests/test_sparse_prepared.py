@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import tracemalloc
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def arrow(x: Any) -> Any:
 
 
 def by_products(P: Any) -> Any:
-    """The same prepared object, where entries are no longer followed one by one."""
+    """A copy of the prepared object, where entries are not followed one by one."""
+    P = copy(P)
     P.memo = None
     return P
 
@@ -50,7 +52,7 @@ def test_modes(f: Any, mode: str, count: int | None) -> None:
     if count is not None:
         assert P.n_colors == count
     if mode == "auto":
-        assert P.kind != "auto"
+        assert Q.kind != "auto"
 
 
 @pytest.mark.parametrize("order", ["natural", "largest first", "smallest last", "incidence degree"])
@@ -195,6 +197,16 @@ def test_a_pattern_may_be_given() -> None:
         gt.prepare_jacobian(gt.sin, POINT, pattern=np.ones((3, 4)))
 
 
+def test_a_pattern_without_entries() -> None:
+    """Nothing is read, whatever there is: also if the function does no arithmetic."""
+    for f in (lambda x: x, lambda x: x**2, lambda x: x[::-1] * x):
+        P = gt.prepare_jacobian(f, POINT, pattern=np.zeros((9, 9)))
+        for Q in (P, by_products(P)):
+            assert Q(POINT).nnz == 0
+            with pytest.raises(gt.PatternError, match="9 rows"):
+                Q.verify(POINT)
+
+
 @pytest.mark.parametrize("entries", [True, False])
 def test_a_false_pattern_is_found_out(entries: bool) -> None:
     P = gt.prepare_hessian(rosenbrock, POINT, pattern=np.eye(9))
@@ -206,6 +218,34 @@ def test_a_false_pattern_is_found_out(entries: bool) -> None:
     local = gt.prepare_jacobian(lambda x: gt.where(x > 0, x * x[0], x), np.full(3, -1.0), local=True, verify=True)
     with pytest.raises(gt.PatternError, match="A local pattern holds at its own point only"):
         local.verify(np.ones(3), rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("library", ["numpy", "array_api_strict"])
+def test_verification_in_every_precision_and_on_other_libraries(library: str, dtype: str) -> None:
+    if library != "numpy" and dtype == "float16":
+        pytest.skip("the standard has no half precision")
+    xp = pytest.importorskip(library)
+    x = xp.asarray(POINT, dtype=getattr(xp, dtype))
+    padded = lambda u: gt.sin(u) * gt.concat([u[1:], u[:1]])
+    for f, prepare in ((padded, gt.prepare_jacobian), (rosenbrock, gt.prepare_hessian)):
+        prepare(f, x).verify(x)
+        with pytest.raises(gt.PatternError):
+            prepare(f, x, pattern=np.eye(9), verify=True)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: x**2 / (x * 3) - x / 3,  # 0 but for rounding
+        lambda x: gt.nn.softmax(gt.concat([x, 30 + x[:1]])),  # saturated
+        lambda x: gt.exp(x) * gt.exp(-x) * 1e-3,
+    ],
+)
+def test_rounding_is_no_missing_entry(f: Any) -> None:
+    for seed in range(10):
+        x = np.random.default_rng(seed).uniform(0.5, 1.5, 4)
+        gt.prepare_jacobian(f, x).verify(x, rng=np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("mode", ["forward", "reverse", "bidirectional"])

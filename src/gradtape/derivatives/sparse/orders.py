@@ -11,27 +11,33 @@ from typing import Any
 
 import numpy as np
 
-from .colouring import acyclic_colouring, adjacency, colour_columns, graph, star_colouring
+from .colouring import acyclic_colouring, colour_columns, graph, star_colouring
 
 Lists = list[list[int]]
 
 
-def largest_first(neighbours: Lists) -> list[int]:
+def natural(matrix: Any) -> list[int]:
+    """As they are numbered."""
+    return list(range(matrix.shape[0]))
+
+
+def largest_first(matrix: Any) -> list[int]:
     """By degree, the largest first."""
-    degrees = np.array([len(near) for near in neighbours], np.int64)
+    degrees = np.diff(matrix.indptr) - (matrix.diagonal() != 0)
     return np.argsort(-degrees, kind="stable").tolist()  # type: ignore[no-any-return]
 
 
-def smallest_last(neighbours: Lists) -> list[int]:
+def smallest_last(matrix: Any) -> list[int]:
     """Each vertex has the smallest degree among itself and those before it."""
-    degree = [len(near) for near in neighbours]
-    order = picked(neighbours, degree, -1)
+    neighbours = graph(matrix)
+    order = picked(neighbours, [len(near) for near in neighbours], -1)
     order.reverse()
     return order
 
 
-def incidence_degree(neighbours: Lists) -> list[int]:
+def incidence_degree(matrix: Any) -> list[int]:
     """Each vertex has the most neighbours before it."""
+    neighbours = graph(matrix)
     return picked(neighbours, [0] * len(neighbours), 1)
 
 
@@ -64,12 +70,8 @@ def picked(neighbours: Lists, score: list[int], change: int) -> list[int]:
     return order
 
 
-def natural(neighbours: Lists) -> list[int]:
-    """As they are numbered."""
-    return list(range(len(neighbours)))
-
-
-ORDERS: dict[str, Callable[[Lists], list[int]]] = {
+#: The order of the vertices of a graph, given as its symmetric CSR matrix.
+ORDERS: dict[str, Callable[[Any], list[int]]] = {
     "natural": natural,
     "largest first": largest_first,
     "smallest last": smallest_last,
@@ -77,10 +79,9 @@ ORDERS: dict[str, Callable[[Lists], list[int]]] = {
 }
 
 
-def column_graph(pattern: Any) -> Lists:
-    """For each column of a pattern the others that have a non-zero in one of its rows."""
-    together = (pattern.T.tocsr() @ pattern).tocsr()
-    return [[w for w in near if w != v] for v, near in enumerate(adjacency(together))]
+def column_graph(pattern: Any) -> Any:
+    """The symmetric CSR matrix of which columns of a pattern have a non-zero in the same row."""
+    return (pattern.T.tocsr() @ pattern).tocsr()
 
 
 COLOURINGS: dict[str, Any] = {"columns": colour_columns, "star": star_colouring, "acyclic": acyclic_colouring}
@@ -103,9 +104,9 @@ def best_colouring(pattern: Any, kind: str, order: str) -> np.ndarray:
         if best.max(initial=-1) + 1 <= fewest(pattern, kind) or effort > EFFORT:
             return best
         names = [name for name in ORDERS if name != "natural"]
-    neighbours = column_graph(pattern) if kind == "columns" else graph(pattern)
+    matrix = column_graph(pattern) if kind == "columns" else pattern
     for name in names:
-        found = colour(pattern, ORDERS[name](neighbours))
+        found = colour(pattern, ORDERS[name](matrix))
         if not len(best) or found.max(initial=-1) < best.max(initial=-1):
             best = found
     return best

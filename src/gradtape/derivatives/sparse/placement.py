@@ -174,9 +174,10 @@ class Table:
 
 def pieces(index: ndarray) -> Any:
     """An increasing array of indices as slices, if these are few; else itself."""
+    if not len(index):
+        return [slice(0, 0)]
     starts = np.flatnonzero(np.diff(index, prepend=-2) != 1)
     if len(starts) * 50 > len(index):
         return index
     ends = np.append(starts[1:], len(index))
-    found = [slice(int(index[a]), int(index[b - 1]) + 1) for a, b in zip(starts, ends, strict=True)]
-    return found or [slice(0, 0)]
+    return [slice(int(index[a]), int(index[b - 1]) + 1) for a, b in zip(starts, ends, strict=True)]
