@@ -107,6 +107,12 @@ def test_examples_of_a_batch_do_not_mix() -> None:
         (lambda x: gt.ravel(gt.nn.softmax(gt.reshape(x, (8, 2)))), 32),
         (lambda x: gt.ravel(stack(x) @ stack(x)), 48),
         (lambda x: gt.ravel(gt.fft.fft(gt.reshape(x, (8, 2))).real), 32),
+        (lambda x: gt.linalg.vector_norm(gt.reshape(x, (8, 2)), axis=1), 16),
+        (lambda x: gt.linalg.vector_norm(gt.reshape(x, (8, 2)), axis=0, ord=3), 16),
+        (lambda x: gt.ravel(gt.linalg.vector_norm(gt.reshape(x, (8, 2)), axis=1, keepdims=True)), 16),
+        (lambda x: gt.linalg.matrix_norm(stack(x)), 16),
+        (lambda x: gt.ravel(gt.sort(gt.reshape(x, (8, 2)), axis=1)), 32),
+        (lambda x: gt.logsumexp(gt.reshape(x, (8, 2)), axis=1), 16),
     ]:
         P = gt.prepare_jacobian(f, x)
         np.testing.assert_allclose(P(x).toarray(), gt.jacobian(f)(x).numpy(), atol=1e-12)

@@ -72,7 +72,13 @@ COLPACK = {
 }
 #: These orders leave open which of several equal vertices comes first, so that counts differ between programs.
 WITH_TIES = ("smallest last", "incidence degree")
-CASES = [(order, name) for order, counts in COLPACK.items() for name in counts]
+#: Those whose columns have many neighbours, ordered: seconds each.
+LARGE = {("largest first", "lp_cre_d"), ("largest first", "lp_ken_18"), *[(order, "lp_ken_13") for order in WITH_TIES]}
+CASES = [
+    pytest.param(order, name, marks=[pytest.mark.slow] if (order, name) in LARGE else [])
+    for order, counts in COLPACK.items()
+    for name in counts
+]
 
 
 @cache

@@ -142,8 +142,8 @@ class Application:
             fixed = (np.diff(pattern.sets.matrix.indptr) == 0).reshape(np.shape(value))
         return ~fixed | (np.asarray(value) != 0)
 
-    def mixing(self, i: int) -> Mixing | None:
-        """Along which axes of argument i elements come together; None: along all of them."""
+    def mixing(self, i: int, shape_out: tuple[int, ...]) -> Mixing | None:
+        """Along which axes of argument i elements come together in a result of this shape; None: along all of them."""
         rule, shape = self.primitive.mixes, self.shapes[i]
         count, rank = len(self.values), len(shape)
         if rule == "align":
@@ -157,7 +157,7 @@ class Application:
             if rank < max(map(len, self.shapes)):
                 return None  # one that lacks the axes: see `mixed`
             also = [rank + a for a in rule.also]
-            gone = also if self.parameters.get("keepdims", True) else named + also
+            gone = named + also if len(shape_out) == rank - len(named) - len(also) else also
             return Mixing(tuple(named + also), tuple(gone), None)
         return None
 
@@ -175,7 +175,7 @@ class Application:
         for i in which:
             sets = self.sets(i)
             if sets is not None:
-                own, mixing = self.shapes[i], self.mixing(i)
+                own, mixing = self.shapes[i], self.mixing(i, shape)
                 if isinstance(self.primitive.mixes, Alike):
                     axes, most = tuple(self.named_axes()), max(map(len, self.shapes))
                     if len(own) < most:  # a result of a reduction: as if it had kept its axes
@@ -231,7 +231,7 @@ def sets_of_linear(do: Application, known: Any, shapes: Any, y: Any) -> list[Ind
         return [do.mixed(moving, shape)]
     sets = [do.sets(i) for i in moving]
     shapes_in = [do.shapes[i] for i in moving]
-    mixing = [do.mixing(i) for i in moving]
+    mixing = [do.mixing(i, shape) for i in moving]
     kinds = [np.dtype(np.complex128 if is_complex(do.values[i]) else np.float64) for i in moving]
     found = linear_sets(
         primitive, moving, known, do.parameters, shapes_in, kinds, sets, do.scan.width, shape, mixing
