@@ -13,6 +13,7 @@ from hypothesis import given, settings
 
 import gradtape as gt
 from gradtape.derivatives.sparse.decompression import alone_in_row, rows_and_columns
+from gradtape.derivatives.sparse.detection import hessian_pattern, jacobian_pattern
 from gradtape.derivatives.sparse.orders import ORDERS
 
 from .test_sparse_colouring import check_columns, check_two_colours
@@ -55,6 +56,7 @@ STEPS: dict[str, Callable[[np.random.Generator, int], Step]] = {
     "sorted": lambda rng, n: gt.sort,
     "running product": lambda rng, n: gt.cumulative_prod,
     "matrix by itself": lambda rng, n: lambda v: gt.ravel(square(v) @ gt.sin(square(v))),
+    "matrix of steps": lambda rng, n: lambda v: gt.ravel(gt.floor(2 * square(v)) @ square(v)),
     "contraction": lambda rng, n: lambda v: gt.einsum("ij,ij->i", columns(v), gt.sin(columns(v))),
     "softmax of rows": lambda rng, n: lambda v: gt.ravel(gt.nn.softmax(columns(v), axis=1)),
     "product of rows": lambda rng, n: lambda v: gt.prod(columns(v), axis=1),
@@ -203,16 +205,29 @@ def test_local_patterns(program: Program, points: np.ndarray) -> None:
         assert not (here.pattern.toarray() & ~everywhere.pattern.toarray()).any()
 
 
+@settings(max_examples=100, deadline=None)
+@given(program=programs, points=points)
+def test_patterns_go_by_no_value(program: Program, points: np.ndarray) -> None:
+    """They are the same at 0, where most factors are 0, and at 1."""
+    x = points[0, : program.size]
+    with np.errstate(all="ignore"):
+        for f, pattern in ((program, jacobian_pattern), (program.total, hessian_pattern)):
+            want = pattern(f, gt.asarray(x)).toarray()
+            for y in (np.zeros_like(x), np.ones_like(x)):
+                np.testing.assert_array_equal(pattern(f, gt.asarray(y)).toarray(), want)
+
+
 @settings(max_examples=60, deadline=None)
 @given(program=programs, points=points)
 def test_arguments_may_be_zero_at_first(program: Program, points: np.ndarray) -> None:
     """No pattern goes by the value of an argument that may be another in the next call."""
     x = points[0, : program.size]
-    f = lambda x, a, b: a * program(x) + b * gt.flip(program(x)) ** 2
+    f = lambda x, a, b, c: a * program(x) + b * gt.flip(program(x)) ** 2 + c @ program(x)
     m = len(program.weights)
-    P = gt.prepare_jacobian(f, x, np.zeros(m), 0.0)
-    for a, b in ((program.weights, 0.0), (np.zeros(m), 1.5), (program.weights, -1.0)):
-        check(P(x, a, b), P.pattern, gt.jacobian(f)(x, a, b).numpy())
+    no, matrix = np.zeros(m), np.outer(program.weights, program.weights)
+    P = gt.prepare_jacobian(f, x, no, 0.0, np.zeros((m, m)))
+    for a, b, c in ((program.weights, 0.0, 0 * matrix), (no, 1.5, np.eye(m)), (program.weights, -1.0, matrix)):
+        check(P(x, a, b, c), P.pattern, gt.jacobian(f)(x, a, b, c).numpy())
 
 
 @settings(max_examples=80, deadline=None)
