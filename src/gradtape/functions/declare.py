@@ -92,7 +92,7 @@ def _slow_operator(slow: Function, takes: Function) -> Function:
 
     def slow_operator(a: Any, b: Any) -> Any:
         for x in (a, b):
-            if type(x) in RAW or isinstance(x, Tensor):
+            if x.__class__ in RAW or isinstance(x, Tensor):
                 continue
             known = isinstance(x, np.ndarray | np.generic | list | tuple) or library_of(x)
             if not known and not takes(x):

@@ -89,6 +89,8 @@ FEW_COLUMNS = 16
 def _matmul_batch(size: int, values: list[Any], flags: list[bool]) -> Any:
     """All examples in one matrix product wherever one operand is not batched."""
     (a, b), (fa, fb) = values, flags
+    if a.__class__ is ndarray and b.__class__ is ndarray and a.ndim == b.ndim == 2 and not fb:
+        return a @ b
     rank_a, rank_b = len(a.shape) - fa, len(b.shape) - fb
     if not fb and rank_b <= 2:
         return matmul(a, b)

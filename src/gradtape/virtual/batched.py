@@ -63,12 +63,12 @@ def over_examples(
 ) -> Any:
     """The primitive on all examples: those values whose flag is set have one each along axis 0."""
     rule = primitive.batch
+    if rule == "align":
+        if len(values) > 1:
+            values = aligned(values, flags, (0,) * len(values))
+        return apply(primitive, *values, **parameters)
     if callable(rule):
         return rule(size, values, flags, **parameters)
-    if rule == "align":
-        if len(values) == 1:
-            return apply(primitive, *values, **parameters)
-        return apply(primitive, *aligned(values, flags, (0,) * len(values)), **parameters)
     if isinstance(rule, Core):
         return apply(primitive, *aligned(values, flags, rule.axes), **parameters)
     if isinstance(rule, Axes):
@@ -82,9 +82,15 @@ def over_examples(
 def aligned(values: list[Any], flags: list[bool], core: tuple[int, ...]) -> list[Any]:
     """Batched values with ones after the batch axis, so that the examples' own leading axes broadcast."""
     core = core if len(core) == len(values) else core[:1] * len(values)
-    ranks = [len(shape_of(v)) - f - c for v, f, c in zip(values, flags, core)]
-    most = max(ranks)
-    if all([r == most or not f for r, f in zip(ranks, flags)]):
+    ranks, most, least = [], 0, 64  # `least`: of those that have examples
+    for v, f, c in zip(values, flags, core):
+        rank = len(shape_of(v)) - f - c
+        ranks.append(rank)
+        if rank > most:
+            most = rank
+        if f and rank < least:
+            least = rank
+    if least == most:
         return values
     return [
         reshape(v, (v.shape[0], *(1,) * (most - r), *v.shape[1:])) if f and r < most else v

@@ -122,19 +122,24 @@ class ForwardLaplacian(Virtual):
         values: list[Any] = []
         flags: list[bool] = []
         moving: list[Any] = []
+        pattern = 0  # which arguments move, as bits
         for a in arguments:
-            kind = type(a)
+            kind = a.__class__
             if kind is VirtualTensor and a._data.level == level:
                 j = a._data
                 along = j.along
                 flags.append(True)
                 values.append(j.value)
-                moving.append(None if j.pending is None else j)
+                if j.pending is None:
+                    j = None
+                else:
+                    pattern |= 1 << len(moving)
+                moving.append(j)
             else:
                 flags.append(False)
                 values.append(a._data if raw and (kind is Tensor or kind is Variable) else a)
                 moving.append(None)
-        key = (primitive, *[j is not None for j in moving])
+        key = (primitive, pattern)
         rule = RULES.get(key)
         if rule is None:
             rule = RULES[key] = rule_for(primitive, moving)
@@ -317,11 +322,11 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     first = x.first
     half = None if x.half is None else push(spread(x.half, rank, 1))
     if curvature is not None:
-        bent = times(spread(along.summed(first, first), rank, 1), curvature)
+        squares = spread(along.summed(first, first), rank, 1)  # of the fewest elements: numbers are for these
         if half is not None and number == -1:
-            half = half - bent
+            half = half - times(squares, curvature)
         else:
-            half = plus(half, bent if number == 1 else bent * number)
+            half = plus(half, times(squares if number == 1 else squares * number, curvature))
 
     def moved() -> Any:
         with np.errstate(all="ignore"):
