@@ -365,10 +365,7 @@ def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
 
     Decides the level, finds the kernel, leaves a record with every observer that follows an argument.
     """
-    for argument in arguments:
-        if argument.__class__ not in RAW:
-            break
-    else:
+    if RAW.issuperset(map(type, arguments)):
         y = primitive.kernel(*arguments, **parameters)
         return np.complex128(y) if y.__class__ is complex else y
     data = []
@@ -383,11 +380,7 @@ def apply(primitive: Primitive, *arguments: Any, **parameters: Any) -> Any:
             any_tensor = True
         elif kind is VirtualTensor:
             return apply_virtual(primitive, arguments, parameters)
-        elif kind in RAW:
-            data.append(argument)
-            keys.append(0)
-            continue
-        elif isinstance(argument, Tensor) or library_of(argument) is not None:
+        elif kind not in RAW and (isinstance(argument, Tensor) or library_of(argument) is not None):
             return apply_foreign(primitive, arguments, parameters)
         else:
             data.append(argument)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from itertools import combinations, permutations
 from string import ascii_letters
@@ -51,6 +52,11 @@ def plan(subscripts: str) -> Plan:
 
 #: Up to so many pairs of elements NumPy's loop is quicker than the way to a matrix product and back.
 SMALL = 1024
+
+
+def are_small(a: Any, b: Any) -> bool:
+    """Whether a contraction of these is numpy.einsum's, and no axis of length 1 may have to be broadcast."""
+    return a.size * b.size <= SMALL and 1 not in a.shape and 1 not in b.shape
 
 
 def contract(a: Any, b: Any, subscripts: str) -> Any:
@@ -391,30 +397,30 @@ def _squares(dtype: type) -> tuple[float, float]:
 
 #: By the character of the dtype.
 SQUARES = {np.dtype(kind).char: _squares(kind) for kind in (np.float32, np.float64, np.complex64, np.complex128)}
+NOTHING = (math.inf, 0.0)
 
 
 def norm2(x: Any, axis: tuple[int, ...]) -> Any:
     """The Euclidean norm along the axes, scaled where squares over- or underflow."""
     x = np.asarray(x)
-    if x.ndim == len(axis) == 1 and x.flags.c_contiguous and x.dtype.char in SQUARES:
-        square = np.vdot(x, x).real
-        low, high = SQUARES[x.dtype.char]
+    low, high = SQUARES.get(x.dtype.char, NOTHING)
+    if x.ndim == len(axis) == 1 and x.dtype.kind == "f":
+        square = np.vdot(x, x)  # which says nothing of overflow
         if low < square < high:
+            return square.dtype.type(math.sqrt(square))
+    elif len(axis) == 1 and axis[0] == x.ndim - 1 and x.dtype.kind == "f":
+        square = np.einsum("...i,...i->...", x, x)
+        if x.size and low < square.item(square.argmin()) and square.item(square.argmax()) < high:
             return np.sqrt(square)
     with np.errstate(all="ignore"):
-        if x.ndim == len(axis) == 1 and x.flags.c_contiguous:
-            y = np.sqrt(np.vdot(x, x).real)
-        else:
-            y = np.sqrt(np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis))
-        limits = np.finfo(y.dtype)
-        low, high = np.sqrt(limits.tiny / limits.eps), np.sqrt(limits.max)
-        if x.size == 0 or np.all((y > low) & (y < high)):
-            return y
+        square = np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis)
+        if x.size == 0 or (low < np.minimum.reduce(square, axis=None) and np.maximum.reduce(square, axis=None) < high):
+            return np.sqrt(square)
         size = np.abs(x)
         largest = np.max(size, axis=axis, keepdims=True)
-        scale = np.where((largest == 0) | ~np.isfinite(largest), np.ones((), y.dtype), largest)
+        scale = np.where((largest == 0) | ~np.isfinite(largest), np.ones((), size.dtype), largest)
         scaled = size / scale
-        return (np.sqrt(np.add.reduce(scaled * scaled, axis=axis)) * scale.reshape(np.shape(y)))[()]
+        return (np.sqrt(np.add.reduce(scaled * scaled, axis=axis)) * scale.reshape(np.shape(square)))[()]
 
 
 def p_norm(x: Any, p: float, axis: tuple[int, ...]) -> Any:

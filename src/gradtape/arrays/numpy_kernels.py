@@ -412,7 +412,7 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 def floor_divide(a: Any, b: Any) -> Any:
     """floor(a / b), which is infinite for an infinite a, and -0 for -1 divided by infinity."""
     y = a // b
-    if getattr(y, "dtype", BOOL).kind == "f" and (np.isinf(a).any() or np.isinf(b).any()):
+    if getattr(y, "dtype", BOOL).kind == "f" and (some_infinite(a) or some_infinite(b)):
         with np.errstate(all="ignore"):
             quotient = np.floor(np.divide(a, b))
         y = np.where(np.isinf(a) | np.isinf(b), quotient, y).astype(y.dtype)[()]
@@ -420,6 +420,15 @@ def floor_divide(a: Any, b: Any) -> Any:
 
 
 BOOL = np.dtype(bool)
+
+
+def some_infinite(x: Any) -> bool:
+    """Whether an element is infinite; of short arrays also where the sum of squares is."""
+    if type(x) is ndarray and x.size <= SHORT:
+        square = np.vdot(x, x)
+        if square < inf or x.dtype.kind != "f":
+            return False
+    return bool(np.isinf(x).any())
 
 
 def tanh(x: Any) -> Any:

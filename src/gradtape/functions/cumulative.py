@@ -176,6 +176,7 @@ def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     return as_asked(apply(_CUMULATIVE_PROD, x, axis=axis), dtype)
 
 
+@untaped("np.diff(x, n, axis)", when="prepend is None and append is None")
 def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: Any = None) -> Any:
     """The n-th differences of neighbours along the axis, of x with what `prepend` and `append` put at its ends.
 

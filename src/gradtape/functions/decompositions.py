@@ -34,6 +34,7 @@ from .matrices import (
 from .products import column, matmul, row
 from .reductions import sum
 from .static import static
+from .untaped import untaped
 
 
 class EighResult(NamedTuple):
@@ -92,6 +93,7 @@ _CHOLESKY = General(
 )
 
 
+@untaped("kernel(x)", when="not upper and x.dtype.kind in 'fc'", kernel=kernels.cholesky)
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     """The lower triangular L with positive diagonal and L L^H = x (or the upper one, L^H).
 
@@ -144,6 +146,7 @@ _QR_COMPLETE = General(
 )
 
 
+@untaped("np.linalg.qr(x)", when="mode == 'reduced' and x.shape[-2] >= x.shape[-1]", named=QRResult)
 def qr(x: Any, /, *, mode: str = "reduced") -> Any:
     """Q with orthonormal columns and upper triangular R with Q R = x, as (Q, R); mode "r" gives R alone.
 
@@ -273,6 +276,7 @@ def eigvals(x: Any, /) -> Any:
     return eig(x).eigenvalues
 
 
+@untaped("kernel(x, 'eigh')", when="x.dtype.kind in 'fc'", named=EighResult, kernel=kernels.eigh)
 def eigh(x: Any, /) -> EighResult:
     """Eigenvalues, ascending, and eigenvectors (columns) of a Hermitian matrix, as (eigenvalues, eigenvectors).
 
@@ -282,6 +286,7 @@ def eigh(x: Any, /) -> EighResult:
     return EighResult(*apply(_EIGH, matrices(x, "eigh"), values_of="eigh"))
 
 
+@untaped("kernel(x)", when="x.dtype.kind in 'fc'", kernel=kernels.eigvalsh)
 def eigvalsh(x: Any, /) -> Any:
     """Eigenvalues, ascending, of a Hermitian matrix; see eigh.
 
@@ -378,6 +383,7 @@ _SVD_FULL = General(
 _SVDVALS = Zero("svdvals", kernels.svdvals, ("x",), Core((2,)))
 
 
+@untaped("np.linalg.svd(x, full_matrices=full_matrices)", named=SVDResult)
 def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     """The singular value decomposition x = U diag(S) Vh, S descending, as (U, S, Vh).
 
@@ -391,6 +397,7 @@ def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     return SVDResult(*apply(_SVD, x, values_of="svd"))
 
 
+@untaped("np.linalg.svd(x, compute_uv=False)")
 def svdvals(x: Any, /) -> Any:
     """The singular values, descending."""
     x = matrices(x, "svdvals", square=False)

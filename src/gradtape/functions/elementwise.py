@@ -208,6 +208,7 @@ def exp2_derivative(x: Any, order: int) -> Any:
     return apply(_EXP2, x, order=order)
 
 
+@untaped("np.exp2(x)", when="x.dtype.kind == 'f'")
 def exp2(x: Any, /) -> Any:
     """2 to the x. Elementwise; raises TypeError for what is no array."""
     return exp2_derivative(operand(x, "exp2", "x"), 0)
@@ -348,6 +349,7 @@ def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf:
     return apply(_NAN_TO_NUM, operand(x, "nan_to_num", "x"), nan=nan, posinf=posinf, neginf=neginf)
 
 
+@untaped("np.float_power(x1, x2)", arrays="x1 x2")
 def float_power(x1: Any, x2: Any, /) -> Any:
     """x1 ** x2 in double precision at least, so that integers too have negative powers.
 
@@ -446,6 +448,7 @@ _SIGN = elementwise("sign", route(lambda g, y: where(y == 2, g, 0)), doc="")
 _ANGLE = Zero("angle_of_real", np.angle, ("x",), batch="align")
 
 
+@untaped("x.real")
 def real(x: Any, /) -> Any:
     """Real part of x; x itself if it is real."""
     x = operand(x, "real", "x")
@@ -454,12 +457,14 @@ def real(x: Any, /) -> Any:
     return x if kind_of(dtype_of(x)) == "b" else positive(x)  # no `+` of booleans
 
 
+@untaped("x.imag", when="x.dtype.kind == 'c'")
 def imag(x: Any, /) -> Any:
     """Imaginary part of x; zeros if it is real."""
     x = operand(x, "imag", "x")
     return apply(_IMAG if is_complex(x) else _NO_IMAG, x)
 
 
+@untaped("np.conj(x)")
 def conj(x: Any, /) -> Any:
     """Complex conjugate of x; x itself if it is real."""
     x = operand(x, "conj", "x")
@@ -478,9 +483,10 @@ def abs(x: Any, /) -> Any:
     >>> float(gt.abs(3 + 4j))
     5.0
     """
-    if is_complex(x):
-        return hypot(real(x), imag(x))
-    return _ABS(x)
+    data = x._data if x.__class__ is Tensor else x
+    if data.__class__ is np.ndarray and data.dtype.kind == "f":  # as most are
+        return _ABS(x)
+    return hypot(real(x), imag(x)) if is_complex(x) else _ABS(x)
 
 
 def angle(x: Any, /) -> Any:
@@ -491,6 +497,9 @@ def angle(x: Any, /) -> Any:
 
 def sign(x: Any, /) -> Any:
     """-1, 0 or 1 by the sign of x; z / |z| for complex z."""
+    data = x._data if x.__class__ is Tensor else x
+    if data.__class__ is np.ndarray and data.dtype.kind == "f":
+        return _SIGN(x)
     return ratio(x, abs(x)) if is_complex(x) else _SIGN(x)
 
 
@@ -526,6 +535,7 @@ _ROUND = Zero("round", np.round, ("x",), batch="align")
 _STOP = Zero("stop_gradient", kernels.identity, ("x",), batch="align")
 
 
+@untaped("np.round(x, decimals)")
 def round(x: Any, /, decimals: int = 0) -> Any:
     """x rounded to that many decimals (halves to even); its slope is 0."""
     return apply(_ROUND, operand(x, "round", "x"), decimals=decimals)

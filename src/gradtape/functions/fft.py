@@ -22,6 +22,7 @@ from .manipulation import FULL, astype
 from .matrices import real_numpy_dtype
 from .rearranging import pad, roll
 from .static import static
+from .untaped import untaped
 
 #: The normalisation under which the inverse transform has the factor that the forward one has under this one.
 SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
@@ -198,11 +199,16 @@ def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None)
     return irfftn(a, s=s, axes=axes, norm=norm)
 
 
+#: Precisions that NumPy's transforms keep.
+SINGLE_OR_DOUBLE = "x.dtype.char in 'fdFD'"
+
+
 # -- one axis ----------------------------------------------------------------------------------------------------
 def _one(function: Any, x: Any, n: int | None, axis: int, norm: str | None) -> Any:
     return function(x, s=None if n is None else (n,), axes=(axis,), norm=norm)
 
 
+@untaped("np.fft.fft(x, n, axis, norm)", when=SINGLE_OR_DOUBLE)
 def fft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Any:
     """The discrete Fourier transform sum(x[j] exp(-2 pi i j k / n)) along the axis, cut or zero-filled to n elements.
 
@@ -216,16 +222,19 @@ def fft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "
     return _one(fftn, x, n, axis, norm)
 
 
+@untaped("np.fft.ifft(x, n, axis, norm)", when=SINGLE_OR_DOUBLE)
 def ifft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Any:
     """The inverse of fft."""
     return _one(ifftn, x, n, axis, norm)
 
 
+@untaped("np.fft.rfft(x, n, axis, norm)", when=SINGLE_OR_DOUBLE)
 def rfft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Any:
     """fft of real numbers: the n // 2 + 1 frequencies that are not negative. Raises TypeError for complex x."""
     return _one(rfftn, x, n, axis, norm)
 
 
+@untaped("np.fft.irfft(x, n, axis, norm)", when=SINGLE_OR_DOUBLE)
 def irfft(x: Any, /, *, n: int | None = None, axis: int = -1, norm: str | None = "backward") -> Any:
     """The inverse of rfft: n real numbers (by default twice x's length less two).
 

@@ -42,7 +42,7 @@ Key = tuple[Any, ...]
 # -- keys --------------------------------------------------------------------------------------------------------
 BOUND = frozenset([int, type(None)])
 #: Classes of entries that NumPy understands without help.
-ENTRIES = frozenset([int, slice, type(None), type(Ellipsis), ndarray])
+ENTRIES = frozenset([int, slice, type(None), type(Ellipsis), ndarray, Tensor])
 
 
 def is_static(k: Any) -> bool:
@@ -314,18 +314,24 @@ def getitem(x: Any, key: Any, /) -> Any:
         if active():
             if type(key) is int or (type(key) is slice and is_static(key)):
                 return apply_linear(_GETITEM, x, key=(key,))
-        elif key.__class__ in ENTRIES or (key.__class__ is tuple and ENTRIES.issuperset([k.__class__ for k in key])):
-            try:
-                y = x._data[key]
-            except Exception:  # parsed() says what is wrong
-                y = None
-            if y.__class__ in RAW:
-                if y.__class__ is ndarray and y.size * kernels.SMALL <= x._data.size:
-                    y = kernels.own(y)
-                handle = new(Tensor)
-                handle._data = y
-                handle._key = 0
-                return handle
+        else:
+            known = key.__class__ in ENTRIES
+            if not known and key.__class__ is tuple:
+                for k in key:
+                    if not (known := k.__class__ in ENTRIES):
+                        break
+            if known:
+                try:
+                    y = x._data[key._data if key.__class__ is Tensor else key]
+                except Exception:  # parsed() says what is wrong
+                    y = None
+                if y.__class__ in RAW:
+                    if y.__class__ is ndarray and y.size * kernels.SMALL <= x._data.size:
+                        y = kernels.own(y)
+                    handle = new(Tensor)
+                    handle._data = y
+                    handle._key = 0
+                    return handle
     x, key, indices = parsed(x, key)
     return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)
 
@@ -393,9 +399,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
         rebind(x, x)  # says why not
     value = _writable(x, operand(value, "Tensor.__setitem__", "value"))
     whole, key, indices = parsed(x, key)
-    arguments = (value, x, *indices)
+    arguments = (value, whole, *indices)
     if whole is not x:
-        rebind(x, reshape(apply(_SETITEM, value, whole, *indices, key=key), x.shape))
+        rebind(x, reshape(apply(_SETITEM, *arguments, key=key), x.shape))
     elif not is_owned(x) or any(observer.wants_everything for observer in active()):
         rebind(x, apply(_SETITEM, *arguments, key=key))
     elif any(type(a) is VirtualTensor for a in arguments):

@@ -292,6 +292,7 @@ def det(x: Any, /) -> Any:
     return apply(_DET, matrices(x, "det"))
 
 
+@untaped("np.linalg.slogdet(x)", named=SlogdetResult)
 def slogdet(x: Any, /) -> SlogdetResult:
     """Sign and logarithm of the absolute value of the determinant, as (sign, logabsdet)."""
     return SlogdetResult(*apply(_SLOGDET, matrices(x, "slogdet")))

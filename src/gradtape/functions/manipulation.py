@@ -14,7 +14,7 @@ from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
 from .declare import NUMBERS, as_dtype, fitting, normalized_axes, operand, result_type, shape_of
 from .static import full
-from .untaped import untaped
+from .untaped import own_code, untaped
 
 FULL = slice(None)
 Axis = int | tuple[int, ...] | None
@@ -304,7 +304,7 @@ def _parts(arrays: Any, function: str) -> list[Any]:
     return parts
 
 
-@untaped("join(arrays, axis)", arrays="*arrays", join=np.concatenate)
+@untaped("join(arrays, axis)", arrays="*arrays", join=own_code(np.concatenate))
 def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
     """The arrays (a list mixing Tensors, arrays, numbers) joined along an axis; None: flattened first.
 
@@ -333,7 +333,9 @@ def concatenate(arrays: Any, /, axis: int | None = 0) -> Any:
     return concat(arrays, axis=axis)
 
 
-@untaped("array(arrays) if axis == 0 else join(arrays, axis)", arrays="*arrays", array=np.array, join=np.stack)
+@untaped(
+    "array(arrays) if axis == 0 else join(arrays, axis)", arrays="*arrays", array=np.array, join=own_code(np.stack)
+)
 def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     """The arrays (a list mixing Tensors, arrays, numbers), all of one shape, along a new axis.
 

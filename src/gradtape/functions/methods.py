@@ -123,6 +123,8 @@ def _diagonal(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> 
     """The diagonals of the matrices in two axes, along a new last axis."""
     from .linalg import diagonal
 
+    if len(self.shape) == 2 and axis1 == 0 and axis2 == 1:
+        return diagonal(self, offset=offset)
     return diagonal(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset)
 
 
@@ -132,19 +134,19 @@ def _trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype:
         refuse_out("trace")
     from .linalg import trace
 
+    if len(self.shape) == 2 and axis1 == 0 and axis2 == 1:
+        return trace(self, offset=offset, dtype=dtype)
+
     return trace(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset, dtype=dtype)
 
 
 def _dot(self: Tensor, other: Any) -> Any:
     """numpy.dot: a product with a number, of vectors, or of matrices (last axis with last but one)."""
-    other, shape = manipulation.array_and_shape(other, "Tensor.dot")
-    if not shape or not self.shape:
-        return self * other
-    if len(shape) <= 2:
-        return self @ other
-    from .products import tensordot
+    if type(self) is Tensor and type(other) is Tensor and not active():
+        return tensor(self._data.dot(other._data))
+    from .products import dot
 
-    return tensordot(self, other, axes=((self.ndim - 1,), (len(shape) - 2,)))
+    return dot(self, other)
 
 
 def _astype(self: Tensor, dtype: Any, **ignored: Any) -> Any:

@@ -18,7 +18,9 @@ from .untaped import untaped
 inf = math.inf
 
 #: Where the norm of a vector is a number.
-VECTOR = "not keepdims and x.ndim == 1 and x.dtype.kind in 'fc'"
+#: Of all elements of a vector, or along one axis.
+VECTOR = "not keepdims and x.dtype.kind in 'fc' and (x.ndim == 1 if axis is None else axis.__class__ is int)"
+AXES = "(0,) if axis is None else (range(x.ndim)[axis],)"
 
 
 def _unit(x: Any, y: Any, axis: tuple[int, ...]) -> Any:
@@ -72,7 +74,7 @@ def _vector_norm(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any
     return reshape(y, tuple([1 if i in axes else n for i, n in enumerate(shape)])) if keepdims else y
 
 
-@untaped("norm2(x, (0,))", when=f"ord == 2 and axis is None and {VECTOR}", norm2=kernels.norm2)
+@untaped(f"norm2(x, {AXES})", when=f"ord == 2 and {VECTOR}", norm2=kernels.norm2)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of order `ord` of the elements along the axes (all by default); its slope at 0 is taken as 0.
 
@@ -113,7 +115,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reshape(y, (*shape_of(x)[:-2], 1, 1)) if keepdims else y
 
 
-@untaped("norm2(x, (0,))", when=f"ord is None and axis is None and {VECTOR}", norm2=kernels.norm2)
+@untaped(f"norm2(x, {AXES})", when=f"ord is None and {VECTOR}", norm2=kernels.norm2)
 def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """NumPy's norm: of all elements by default, of vectors for one axis, of matrices for two.
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.numpy_kernels import OuterSum
+from ..context import active
 from ..primitive import Bilinear, Core, Linear, apply, apply_linear
-from ..tensor import Tensor
+from ..tensor import Tensor, tensor
 from .declare import all_arrays, bilinear_function, fitting, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
 from .manipulation import reshape
 from .sparse_products import is_sparse, sparse_matmul
-from .untaped import untaped
+from .untaped import own_code, untaped
 
 ndarray = np.ndarray
 ARRAYS = frozenset([Tensor, ndarray])
@@ -239,7 +240,7 @@ def _batched_subscripts(subscripts: str, flags: list[bool]) -> str:
     return ",".join([z * f + t for t, f in zip(terms, flags, strict=True)]) + f"->{z}{out}"
 
 
-LETTERS = string.ascii_letters
+LETTERS, EINSUM = string.ascii_letters, own_code(np.einsum)
 
 _EINSUM_ONE: Linear = Linear(
     "einsum_one",
@@ -362,6 +363,11 @@ def einsum(subscripts: Any, /, *operands: Any, optimize: Any = True) -> Any:
     """
     if len(operands) == 2 and subscripts.__class__ is str:
         a, b = operands
+        if a.__class__ is Tensor and b.__class__ is Tensor and not active() and kernels.are_small(a._data, b._data):
+            try:
+                return tensor(EINSUM(subscripts, a._data, b._data))
+            except ValueError:  # said below what is wrong
+                pass
         if a.__class__ in ARRAYS and b.__class__ in ARRAYS and (spelled := _single(subscripts, a.shape, b.shape)):
             return contract(a, b, spelled)
     if not isinstance(subscripts, str):
@@ -412,6 +418,25 @@ def _letters(labels: Any) -> str:
 
 
 # -- made of these -----------------------------------------------------------------------------------------------
+@lru_cache(maxsize=1024)
+def _dotted(ranks: tuple[int, int], axes: Any) -> tuple[tuple[int, ...], tuple[int, ...], str]:
+    """The axes summed over, of each of the two, and what it is in einsum's letters ("" for a matrix product)."""
+    if isinstance(axes, int):
+        if not 0 <= axes <= min(ranks):
+            raise ValueError(f"gradtape.tensordot: axes={axes} is not between 0 and {min(ranks)}")
+        axes = (tuple(range(ranks[0] - axes, ranks[0])), tuple(range(axes)))
+    first, second = [normalized_axes(a, rank, "tensordot") for a, rank in zip(axes, ranks, strict=True)]
+    if len(first) != len(second):
+        raise ValueError(f"gradtape.tensordot: axes {axes} are of different number")
+    if first == (ranks[0] - 1,) and second == (0,) and ranks[1] <= 2:
+        return first, second, ""
+    labels_a = LETTERS[: ranks[0]]
+    free = iter(LETTERS[ranks[0] :])
+    labels_b = "".join([labels_a[first[second.index(i)]] if i in second else next(free) for i in range(ranks[1])])
+    out = "".join([c for c in labels_a if c not in labels_b] + [c for c in labels_b if c not in labels_a])
+    return first, second, f"{labels_a},{labels_b}->{out}"
+
+
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     """The sum of products over the axes given: the last n of x1 and the first n of x2, or a pair of lists of axes.
 
@@ -425,25 +450,18 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
         return matmul(x1, x2)
     a, b = operand(x1, "tensordot", "x1"), operand(x2, "tensordot", "x2")
     shape_a, shape_b = shape_of(a), shape_of(b)
-    ranks = len(shape_a), len(shape_b)
     if isinstance(axes, int | np.integer):
-        n = int(axes)
-        if not 0 <= n <= min(ranks):
-            raise ValueError(f"gradtape.tensordot: axes={n} is not between 0 and {min(ranks)}")
-        axes = (list(range(ranks[0] - n, ranks[0])), list(range(n)))
-    first, second = [normalized_axes(list(x) if np.ndim(x) else x, r, "tensordot") for x, r in zip(axes, ranks)]
-    if [shape_a[i] for i in first] != [shape_b[i] for i in second]:
-        raise ValueError(f"gradtape.tensordot: shapes {shape_a} and {shape_b} differ along the axes {axes}")
-    if first == (ranks[0] - 1,) and second == (0,) and ranks[1] <= 2:
-        return matmul(a, b)
-    labels_a = LETTERS[: ranks[0]]
-    free = iter(LETTERS[ranks[0] :])
-    labels_b = "".join([labels_a[first[second.index(i)]] if i in second else next(free) for i in range(ranks[1])])
-    out = "".join([c for c in labels_a if c not in labels_b] + [c for c in labels_b if c not in labels_a])
-    return contract(a, b, f"{labels_a},{labels_b}->{out}")
+        axes = int(axes)
+    else:
+        axes = tuple([tuple([int(i) for i in n]) if np.iterable(n) else int(n) for n in axes])
+    first, second, subscripts = _dotted((len(shape_a), len(shape_b)), axes)
+    for i, j in zip(first, second):
+        if shape_a[i] != shape_b[j]:
+            raise ValueError(f"gradtape.tensordot: shapes {shape_a} and {shape_b} differ along the axes {axes}")
+    return contract(a, b, subscripts) if subscripts else matmul(a, b)
 
 
-@untaped("x1 @ x2", arrays="x1 x2", when="x1.ndim == 1 == x2.ndim and x1.dtype.kind == 'f'")
+@untaped("x1.dot(x2)", arrays="x1 x2", when="x1.ndim == 1 == x2.ndim and x1.dtype.kind == 'f'")
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The dot product of vectors along an axis; x1 is conjugated if complex. Other axes broadcast.
 
@@ -468,7 +486,7 @@ def _conjugated(x: Any) -> Any:
     return conj(x) if is_complex(x) else x
 
 
-@untaped("a @ b", arrays="a b", when="0 < a.ndim <= 2 and 0 < b.ndim <= 2")
+@untaped("a.dot(b)", arrays="a b")
 def dot(a: Any, b: Any, /) -> Any:
     """NumPy's dot: the sum of products over the last axis of a and the last but one of b (its only one for a vector).
 
@@ -483,7 +501,7 @@ def dot(a: Any, b: Any, /) -> Any:
     return matmul(a, b) if ranks[1] <= 2 else tensordot(a, b, axes=([-1], [-2]))
 
 
-@untaped("a @ b", arrays="a b", when="a.ndim == 1 == b.ndim")
+@untaped("a.dot(b)", arrays="a b", when="a.ndim == 1 == b.ndim")
 def inner(a: Any, b: Any, /) -> Any:
     """The sum of products over the last axes of a and b, nothing conjugated."""
     a, b = operand(a, "inner", "a"), operand(b, "inner", "b")
@@ -492,7 +510,7 @@ def inner(a: Any, b: Any, /) -> Any:
     return tensordot(a, b, axes=([-1], [-1]))
 
 
-@untaped("a @ b", arrays="a b", when="a.ndim == 1 == b.ndim and a.dtype.kind == 'f'")
+@untaped("a.dot(b)", arrays="a b", when="a.ndim == 1 == b.ndim and a.dtype.kind == 'f'")
 def vdot(a: Any, b: Any, /) -> Any:
     """The dot product of all elements; a is conjugated if complex."""
     a, b = operand(a, "vdot", "a"), operand(b, "vdot", "b")
@@ -543,6 +561,7 @@ def _cross(a: Any, b: Any) -> Any:
     return apply(_CROSS, a, b)
 
 
+@untaped("np.cross(x1, x2, axis=axis)", arrays="x1 x2", when="x1.shape[axis] == 3 == x2.shape[axis]")
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The cross product of vectors of length 3 along an axis; other axes broadcast. Raises ValueError otherwise.
 

@@ -134,6 +134,10 @@ def tile(x: Any, repetitions: Any, /) -> Any:
     return reshape(broadcast_to(y, sum(pairs, ())), tuple([c * n for c, n in pairs]))
 
 
+@untaped(
+    "np.pad(x, pad_width, mode)",
+    when="constant_values.__class__ is int and constant_values == 0 and pad_width.__class__ is not dict",
+)
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
     """x with elements put before and after it along each axis, as numpy.pad.
 

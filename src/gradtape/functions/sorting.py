@@ -166,6 +166,7 @@ def _sorted_rows(x: Any, axis: Axis, name: str) -> tuple[Any, tuple[int, ...]]:
     return sort(x), kernels.kept(shape, axes)
 
 
+@untaped("np.median(x, axis, keepdims=keepdims)")
 def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """The middle of the sorted elements along the axes (all by default): of an even number the mean of the middle two.
 

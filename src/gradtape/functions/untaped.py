@@ -20,7 +20,7 @@ import numpy as np
 
 from ..context import active
 from ..hotpath import compile_function
-from ..tensor import RAW, Tensor, new
+from ..tensor import RAW, Tensor, new, tensor
 
 Function = Callable[..., Any]
 
@@ -87,21 +87,24 @@ WRAPPED = """\
                     return t"""
 
 
-def untaped(expression: str, arrays: str = "x", when: str = "", **names: Any) -> Callable[[Function], Function]:
+def untaped(
+    expression: str, arrays: str = "x", when: str = "", named: Any = None, **names: Any
+) -> Callable[[Function], Function]:
     """Compute the function by this expression where no one looks on.
 
     `arrays`: its array arguments, separated by spaces, all of them Tensors or all plain arrays, or "*name" for a list
-    of Tensors; `when`: a condition on the others under which the expression holds; `names`: what it mentions besides
-    np and the arguments.
+    of Tensors; `when`: a condition on the others under which the expression holds; `named`: the class of the result
+    where that is several arrays; `names`: what it mentions besides np and the arguments.
     """
 
     def decorate(full: Function) -> Function:
         scope = {"np": np, "Tensor": Tensor, "ndarray": np.ndarray, "RAW": RAW, "active": active, "new": new}
+        scope |= {"named": named, "make": tuple.__new__, "tensor": tensor}
         quick = types.FunctionType(unwritten.__code__, scope, full.__name__)
         functools.update_wrapper(quick, full)
 
         def written() -> Function:
-            quick.__code__ = compile_function(source(full, expression, arrays, when), full.__name__, {}).__code__  # type: ignore[attr-defined]
+            quick.__code__ = compile_function(source(full, expression, arrays, when, named), full.__name__, {}).__code__  # type: ignore[attr-defined]
             quick.__defaults__, quick.__kwdefaults__ = full.__defaults__, full.__kwdefaults__
             return quick
 
@@ -112,12 +115,17 @@ def untaped(expression: str, arrays: str = "x", when: str = "", **names: Any) ->
     return decorate
 
 
+def own_code(function: Function) -> Function:
+    """What a function of NumPy's does once it has found nobody to hand the call to."""
+    return getattr(function, "_implementation", function)  # type: ignore[no-any-return]
+
+
 def unwritten(*arguments: Any, **keywords: Any) -> Any:
     """A function as imported: its text is compiled when it is first called, for importing has to be quick."""
     return written()(*arguments, **keywords)  # type: ignore[name-defined]  # noqa: F821  (of the function made so)
 
 
-def source(full: Function, expression: str, arrays: str, when: str) -> str:
+def source(full: Function, expression: str, arrays: str, when: str, named: Any) -> str:
     """The text of the function with its head."""
     code = full.__code__
     given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -137,6 +145,9 @@ def source(full: Function, expression: str, arrays: str, when: str) -> str:
             tensors=" and ".join([f"{x}.__class__ is Tensor" for x in subjects]),
             arrays=" and ".join([f"{x}.__class__ is ndarray" for x in subjects]),
         )
+    if named:
+        body = body.replace(f"if y.__class__ in RAW:\n{WRAPPED}", "return make(named, [tensor(part) for part in y])")
+        body = body.replace("if y.__class__ in RAW:\n                return y", "return make(named, y)")
     return f"def function({signature(full)}):\n{body}"
 
 
@@ -164,4 +175,4 @@ def signature(function: Function) -> str:
     return ", ".join(parts)
 
 
-__all__ = ["UNTAPED", "untaped"]
+__all__ = ["UNTAPED", "own_code", "untaped"]

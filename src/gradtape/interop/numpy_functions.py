@@ -15,11 +15,12 @@ import numpy as np
 import gradtape as gt
 
 from ..errors import NoRuleError
-from ..functions import linalg
+from ..functions import decompositions, linalg
+from ..functions.untaped import own_code
 from ..tensor import Tensor, lost
 from . import numpy_ported
 from .numpy_composites import TABLE, along
-from .numpy_protocols import RULES, UFUNCS, is_followed, plain, store
+from .numpy_protocols import NAMED, OWN, RULES, UFUNCS, is_followed, plain, store
 
 Rule = Callable[..., Any]
 
@@ -375,7 +376,7 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = Non
 rules(np, {"cross": _cross, "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes)})
 rules(np.linalg, {
     "cholesky": lambda a, /, *, upper=False: linalg.cholesky(a, upper=upper),
-    "norm": lambda x, ord=None, axis=None, keepdims=False: linalg.norm(x, ord=ord, axis=axis, keepdims=keepdims),
+    "norm": linalg.norm,
     "trace": lambda x, /, *, offset=0, dtype=None: linalg.trace(x, offset=offset),
     "diagonal": lambda x, /, *, offset=0: linalg.diagonal(x, offset=offset),
     "eigh": symmetric("eigh"),
@@ -521,4 +522,28 @@ rules(np, {
     "put_along_axis": writing(np.put_along_axis, gt.put_along_axis),
     "putmask": writing(np.putmask),
     "place": writing(np.place),
+})  # fmt: skip
+
+
+# -- where nobody looks on -----------------------------------------------------------------------------------------
+#: Functions that are NumPy's own code on the arrays then. Not those whose rules are quicker than it, write, call what
+#: they are given, or answer otherwise than NumPy on purpose (empty_like is zeros, a norm does not overflow, eigh takes
+#: the Hermitian part).
+OF_NUMPY = """
+    allclose append array_equal array_equiv average block choose column_stack compress concat concatenate convolve
+    correlate corrcoef cov cross delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud gradient
+    hstack inner insert interp logspace median nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
+    nanprod nanquantile nanstd nansum nanvar pad percentile polyval quantile ravel repeat reshape resize roll rollaxis
+    rot90 select sinc sort squeeze take_along_axis tensordot trace trapezoid tril triu vander vdot vstack where
+"""
+OF_NUMPY_LINALG = "cond cross diagonal matrix_power multi_dot pinv qr slogdet svd svdvals trace"
+for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG)):
+    for name in names.split():
+        if (function := getattr(module, name, None)) is not None:
+            OWN[function] = own_code(function)
+NAMED.update({
+    type(getattr(np.linalg, name)(np.eye(1))): result
+    for name, result in (
+        ("qr", decompositions.QRResult), ("slogdet", linalg.SlogdetResult), ("svd", decompositions.SVDResult),
+    )
 })  # fmt: skip

@@ -14,9 +14,10 @@ import numpy as np
 
 import gradtape as gt
 
+from ..context import active
 from ..errors import NoRuleError
 from ..functions import elementwise, indexing
-from ..tensor import Tensor, Variable, concrete, is_observed, lost
+from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new, tensor
 
 #: NumPy's names of universal functions that the array API standard, and so gradtape, calls otherwise.
 RENAMED = {
@@ -41,7 +42,23 @@ lookup = UFUNCS.get
 
 #: The rule of each of NumPy's other functions, by function: filled by numpy_functions.py.
 RULES: dict[Any, Callable[..., Any]] = {}
+rule_of = RULES.get
 
+#: NumPy's own code of those functions whose rules say of values what NumPy says, but take longer: what is called where
+#: nobody looks on. Filled by numpy_functions.py.
+OWN: dict[Any, Callable[..., Any]] = {}
+own_code = OWN.get
+
+#: What becomes a Tensor.
+ARRAYS = RAW - {bool}
+
+#: gradtape's class for each of NumPy's with several named arrays.
+NAMED: dict[type, Any] = {}
+
+#: Types that take part in a call to which such a function can be applied as it is.
+PLAIN = frozenset([(Tensor,), (Tensor, np.ndarray), (np.ndarray, Tensor)])
+
+ABSENT = object()
 WITHOUT_OUT = "write `a = a + x` and the like, or make the array a Tensor first: a = gradtape.asarray(a)"
 
 
@@ -59,32 +76,65 @@ def install() -> None:
     Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
 
 
-def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
-    """What NumPy calls for `ufunc(*inputs)`, or for one of its methods, when a Tensor is among the inputs."""
-    if method == "__call__" and not keywords:
+def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, *more: Any, **keywords: Any) -> Any:
+    """What NumPy calls for `ufunc(a, b)`, or for one of its methods, when a Tensor is among the inputs."""
+    if method == "__call__" and not keywords and not more:
         function = lookup(ufunc)
         if function is not None:
             try:
-                return function(*inputs)
+                return function(a) if b is ABSENT else function(a, b)
             except TypeError:
-                if any(is_foreign(x) for x in inputs):
+                if is_foreign(a) or is_foreign(b):
                     return NotImplemented
                 raise
-    return full_ufunc(ufunc, method, inputs, keywords)
+    return full_ufunc(ufunc, method, (a,) if b is ABSENT else (a, b, *more), keywords)
 
 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
-    rule = RULES.get(function)
+    own = own_code(function)
+    if own is not None and not active() and types in PLAIN:
+        data = []
+        for x in arguments:
+            if x.__class__ is Tensor:
+                x = x._data
+            elif x.__class__ in LISTS:
+                x = [part._data if part.__class__ is Tensor else part for part in x]
+            data.append(x)
+        try:
+            if not keywords:
+                y = own(*data)
+            elif "out" not in keywords:
+                y = own(*data, **{name: bare(x) for name, x in keywords.items()})
+            kind = y.__class__
+            if kind in ARRAYS:
+                handle = new(Tensor)
+                handle._data = y
+                handle._key = 0
+                return handle
+            if kind is bool:  # the answer to a question
+                return y
+            if kind in NAMED:
+                return tuple.__new__(NAMED[kind], [tensor(part) for part in y])
+        except Exception:  # the rule knows better what is wrong
+            pass
+    rule = rule_of(function)
     if rule is None:
         from . import numpy_functions  # noqa: F401  (loaded when first needed: `import gradtape` stays light)
 
-        rule = RULES.get(function)
+        rule = rule_of(function)
         if rule is None:
             return without_rule(function, f"{function.__module__}.{function.__name__}", (arguments, keywords))
     if len(types) > 1 and not all(issubclass(kind, Tensor | np.ndarray) for kind in types):
         return NotImplemented
-    if keywords and keywords.get("out") is not None:
+    if not keywords:
+        try:
+            return rule(*arguments)
+        except TypeError:
+            if is_followed(arguments):
+                raise
+        return function(*plain(arguments))
+    if keywords.get("out") is not None:
         return into(rule, function, arguments, keywords)
     try:
         return rule(*arguments, **keywords)
@@ -92,6 +142,16 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
         if is_followed((arguments, keywords)):
             raise
     return function(*plain(arguments), **plain(keywords))
+
+
+LISTS = frozenset([list, tuple])
+
+
+def bare(x: Any) -> Any:
+    """The array behind a Tensor, also in a list."""
+    if x.__class__ in LISTS:
+        return [part._data if part.__class__ is Tensor else part for part in x]
+    return x._data if x.__class__ is Tensor else x
 
 
 def into(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> Any:
