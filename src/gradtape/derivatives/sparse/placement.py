@@ -16,7 +16,7 @@ from .entries import Entries, Terms, Weight, repeats, written_out
 
 ndarray = np.ndarray
 #: Rows of a table that are written at a time, so that they stay in the cache until all slots are.
-BLOCK = 8192
+BLOCK = 1 << 14
 
 
 class Place(NamedTuple):
@@ -143,26 +143,33 @@ class Table:
     def data(self, start: ndarray, weights: list[Weight]) -> ndarray:
         """The entries in CSR order, from the table with what is fixed."""
         table = np.empty_like(start)
+        column, part = np.empty(BLOCK, start.dtype), np.empty(BLOCK, start.dtype)
         moving = [i for i, (_, v) in enumerate(weights) if v is not None]
         spans = [i for i in moving if self.spans[i].__class__ is slice and self.spans[i].step == 1]
-        full = len(spans) == self.width and all([self.alone[i] for i in spans])  # nothing of the start is left
-        for low in range(0, self.rows, BLOCK):
-            high = min(low + BLOCK, self.rows)
-            if not full:
-                table[low:high] = start[low:high]
-            for i in spans:
-                first, last = self.spans[i].start, self.spans[i].stop
-                a, b = max(low, first), min(high, last)
-                if a >= b:
-                    continue
-                column, (c, v) = table[a:b, self.slots[i]], weights[i]
-                v = v[a - first : b - first]
-                if not self.alone[i]:
-                    column += v if c == 1 else v * c
-                elif c == 1:
-                    column[...] = v
-                else:
-                    np.multiply(v, c, out=column)
+        fixed = {slot for slot, (_, v) in zip(self.slots, weights) if v is None}
+        for slot in range(self.width):
+            mine = [(self.spans[i].start, self.spans[i].stop, *weights[i]) for i in spans if self.slots[i] == slot]
+            if len(mine) == 1 and slot not in fixed:
+                ((first, last, c, v),) = mine
+                np.multiply(v, c, out=table[first:last, slot])
+                table[:first, slot] = table[last:, slot] = 0
+                continue
+            for low in range(0, self.rows, BLOCK):
+                high = min(low + BLOCK, self.rows)
+                here = column[: high - low]
+                fresh = slot not in fixed
+                if not fresh:
+                    here[...] = start[low:high, slot]
+                for first, last, c, v in mine:
+                    a, b = max(low, first), min(high, last)
+                    if a < b:
+                        v = v[a - first : b - first]
+                        if not fresh:
+                            here[a - low : b - low] += v if c == 1 else np.multiply(v, c, out=part[: b - a])
+                            continue
+                        np.multiply(v, c, out=here[a - low : b - low])
+                        here[: a - low], here[b - low :], fresh = 0, 0, False
+                table[low:high, slot] = 0 if fresh else here
         for i in moving:
             if i not in spans:
                 self.add(table, i, weights[i])
