@@ -68,3 +68,32 @@ def test_sweeps_agree_and_harm_nothing(seed: int) -> None:
     np.testing.assert_array_equal(y.numpy(), value)
     for a, b in zip((*arrays, weights), copies, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+#: Functions whose slopes are infinite, NaN or 0 in places, with cotangents that are 0 or infinite there.
+DELICATE: list[Callable[[Any, Any], Any]] = [
+    lambda x, c: gt.where(c, gt.sqrt(x), 0.0), lambda x, c: gt.where(c, gt.log(x), 1.0) * gt.exp(x),
+    lambda x, c: gt.where(c, 1 / x, x) + x * x, lambda x, c: gt.exp(gt.where(c, x, 800.0)) * gt.where(c, 1.0, 0.0),
+    lambda x, c: gt.where(c, gt.exp(2 * gt.sqrt(x)), -x), lambda x, c: gt.sqrt(gt.where(c, x * x, 0.0)) * x,
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("shape", [(300_000,), (600, 500), (3, 100_000), (2, 3, 50_000)], ids=str)
+@pytest.mark.parametrize("number", range(len(DELICATE)))
+def test_large_products_absorb_as_small_ones_do(number: int, shape: tuple[int, ...]) -> None:
+    """Blocks of a large product are looked at one by one: the same as piece by piece, wherever a zero absorbs."""
+    random = np.random.default_rng(number)
+    x = random.uniform(0.1, 2.0, shape)
+    x.reshape(-1)[random.integers(0, x.size, 40)] = 0.0
+    g = random.normal(size=shape)
+    g.reshape(-1)[random.integers(0, x.size, 40)] = 0.0
+    f = DELICATE[number]
+    whole = gt.vjp(lambda x: f(x, x > 0) * g, x)[1](np.ones(shape))[0].numpy()
+    parts = [
+        gt.vjp(lambda x, h=h: f(x, x > 0) * h, y)[1](np.ones(y.shape))[0].numpy()
+        for y, h in zip(np.split(x.reshape(-1), 300), np.split(g.reshape(-1), 300), strict=True)
+    ]
+    np.testing.assert_allclose(whole.reshape(-1), np.concatenate(parts), rtol=1e-14)
+    moved = gt.grad(lambda x: gt.sum(gt.transpose(f(gt.transpose(x), gt.transpose(x) > 0)) * g))(x).numpy()
+    np.testing.assert_allclose(moved, whole, rtol=1e-14)

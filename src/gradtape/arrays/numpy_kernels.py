@@ -113,6 +113,31 @@ def absorb(g: Any, y: Any) -> Any:
     return np.where((g == 0) | (np.isinf(g) & np.isnan(y)), np.zeros((), y.dtype), y)
 
 
+#: Bytes of a large product that are looked at as soon as they are made, while the core's own cache still has them.
+BLOCK = 1 << 19
+
+
+def product(g: Any, d: Any, over: Any = None) -> Any:
+    """g * d of arrays, where a zero absorbs; a large one is written over `over`, which is g or d."""
+    if (
+        g.nbytes <= 2 * BLOCK or g.shape != d.shape or g.dtype is not d.dtype or REPORT.get() is not None
+        or (g.ndim > 1 and not (g.flags.c_contiguous and d.flags.c_contiguous and g.nbytes <= BLOCK * len(g)))
+    ):  # fmt: skip
+        y = np.multiply(g, d, out=d) if over is d else g * d
+        return y if is_short_and_finite(y) else absorb(g, y)
+    y = np.empty_like(d) if over is None else over
+    step = BLOCK * len(g) // g.nbytes
+    spare = np.empty((step, *g.shape[1:]), g.dtype) if over is g else None  # g tells where a NaN is 0
+    for i in range(0, len(g), step):
+        a, b, out = g[i : i + step], d[i : i + step], y[i : i + step]
+        block = np.multiply(a, b, out=out if spare is None else spare[: len(a)])
+        if (probe := np.maximum.reduce(block, axis=None)) != probe:
+            block = absorb(a, block)
+        if block is not out:
+            out[...] = block
+    return y
+
+
 def is_short_and_finite(y: Any) -> bool:
     """Whether this is a vector without NaN, so short that its dot product tells in half the time of a reduction."""
     return y.__class__ is ndarray and y.ndim == 1 and y.size <= SHORT and (probe := y.dot(y)) == probe
@@ -124,7 +149,8 @@ def scale(g: Any, d: Any) -> Any:
         if is_one(g) and g.shape == d.shape:
             return d
         if g.shape == d.shape and g.dtype is d.dtype and dead(d, HELD_ONCE - 1):
-            return absorb(g, np.multiply(g, d, out=d))
+            return product(g, d, d)
+        return product(g, d)
     y = g * d
     return y if is_short_and_finite(y) else absorb(g, y)
 
@@ -145,9 +171,10 @@ def scale_over(g: Any, d: Any) -> Any:
     if g.nbytes > LARGE and type(d) is ndarray:
         if is_one(g) and g.shape == d.shape:
             return d
-        if g.shape == d.shape and g.dtype is d.dtype and dead(g, HELD_ONCE) and all_finite(d):
-            return np.multiply(g, d, out=g)
-    elif d.__class__ is float and g.size > 1 and not any(g.strides):
+        if g.shape == d.shape and g.dtype is d.dtype and dead(g, HELD_ONCE):
+            return product(g, d, g)
+        return product(g, d)
+    if d.__class__ is float and g.size > 1 and not any(g.strides):
         y = g[(0,) * g.ndim] * d
         if y == y:
             return repeated(y, g.shape)
