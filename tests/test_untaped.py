@@ -65,6 +65,8 @@ CALLS: dict[str, list[Arguments]] = {
     "manipulation.permute_dims": [call(CUBE, (2, 0, 1)), call(X, axes=(1, 0))],
     "manipulation.ravel": [call(CUBE), call(X.T)],
     "manipulation.squeeze": [call(X[None]), call(X[None, :, None], axis=2), call(np.ones((1, 1)))],
+    "manipulation.split": [call(X, 3), call(X, [1], 1), call(X, 2, axis=-1)],
+    "manipulation.unstack": [call(X), call(CUBE, axis=-1), call(VECTOR)],
     "manipulation.stack": [call([X, X]), call((X, X), axis=1), call([VECTOR, VECTOR], axis=-1)],
     "manipulation.swapaxes": [call(CUBE, 0, 2)],
     "manipulation.transpose": [call(CUBE), call(CUBE, (1, 0, 2))],
@@ -133,7 +135,7 @@ def test_the_head_says_what_the_function_says(name: str, monkeypatch: pytest.Mon
     quick, full = UNTAPED[f"gradtape.functions.{name}"]
     for arguments, keywords in CALLS[name]:
         # An index array stays as it is: only what is differentiated has to be a Tensor.
-        tensors = arguments if name == "indexing.take" else as_tensors(arguments)
+        tensors = arguments if name.startswith("indexing.take") else as_tensors(arguments)
         tensors = (as_tensors(arguments[0]), *tensors[1:])
         expected = full(*tensors, **keywords)
         with monkeypatch.context() as patch:
@@ -143,7 +145,7 @@ def test_the_head_says_what_the_function_says(name: str, monkeypatch: pytest.Mon
             if not isinstance(arguments[0], list | tuple):
                 raw = quick(*arguments, **keywords)
                 assert not isinstance(raw, gt.Tensor)
-                check_same(as_tensors(raw) if isinstance(raw, tuple) else gt.asarray(raw), expected)
+                check_same(as_tensors(raw) if isinstance(raw, tuple | list) else gt.asarray(raw), expected)
 
 
 def rounding(dtype: Any) -> float:
@@ -153,7 +155,7 @@ def rounding(dtype: Any) -> float:
 def check_same(got: Any, expected: Any) -> None:
     """The same Tensor to rounding, or the same tuple of them."""
     assert type(got) is type(expected)
-    if isinstance(expected, tuple):
+    if isinstance(expected, tuple | list):
         for part, other in zip(got, expected, strict=True):
             check_same(part, other)
         return

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .numpy_kernels import VDOT
+
 
 # -- einsum ------------------------------------------------------------------------------------------------------
 class Plan(NamedTuple):
@@ -405,7 +407,7 @@ def norm2(x: Any, axis: tuple[int, ...]) -> Any:
     x = np.asarray(x)
     low, high = SQUARES.get(x.dtype.char, NOTHING)
     if x.ndim == len(axis) == 1 and x.dtype.kind == "f":
-        square = np.vdot(x, x)  # which says nothing of overflow
+        square = VDOT(x, x)
         if low < square < high:
             return square.dtype.type(math.sqrt(square))
     elif len(axis) == 1 and axis[0] == x.ndim - 1 and x.dtype.kind == "f":

@@ -449,10 +449,14 @@ def floor_divide(a: Any, b: Any) -> Any:
 BOOL = np.dtype(bool)
 
 
+#: numpy.vdot without its look for other libraries' arrays; it says nothing of overflow.
+VDOT = getattr(np.vdot, "_implementation", np.vdot)
+
+
 def some_infinite(x: Any) -> bool:
     """Whether an element is infinite; of short arrays also where the sum of squares is."""
     if type(x) is ndarray and x.size <= SHORT:
-        square = np.vdot(x, x)
+        square = VDOT(x, x)
         if square < inf or x.dtype.kind != "f":
             return False
     return bool(np.isinf(x).any())

@@ -508,7 +508,7 @@ def _along(x: Any, indices: Any, axis: int) -> Key:
     )
 
 
-@untaped("np.take_along_axis(x, indices, axis)", arrays="x indices")
+@untaped("np.take_along_axis(x, indices, axis)")
 def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
     """y[i, j, ...] = x[i, indices[i, j, ...], ...] along `axis`, as argsort and argmax give indices.
 

@@ -375,6 +375,7 @@ def column_stack(arrays: Any, /) -> Any:
 
 
 # -- taking apart ------------------------------------------------------------------------------------------------
+@untaped("np.moveaxis(x, axis, 0)", named=tuple)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices along an axis.
 
@@ -388,6 +389,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple([_get(x, (FULL,) * axis + (i,)) for i in range(shape[axis])])
 
 
+@untaped("np.split(x, indices_or_sections, axis)", named=list)
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """x in so many equal parts along an axis (ValueError if it has none), or cut at these places.
 

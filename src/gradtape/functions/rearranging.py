@@ -136,7 +136,8 @@ def tile(x: Any, repetitions: Any, /) -> Any:
 
 @untaped(
     "np.pad(x, pad_width, mode)",
-    when="constant_values.__class__ is int and constant_values == 0 and pad_width.__class__ is not dict",
+    when="mode in MODES and pad_width.__class__ is not dict and constant_values.__class__ is int and not constant_values",
+    MODES=("constant", "edge", "reflect", "symmetric", "wrap"),
 )
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
     """x with elements put before and after it along each axis, as numpy.pad.

@@ -14,6 +14,7 @@ import functools
 import re
 import types
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,15 @@ def untaped(
 
     def decorate(full: Function) -> Function:
         scope = {"np": np, "Tensor": Tensor, "ndarray": np.ndarray, "RAW": RAW, "active": active, "new": new}
-        scope |= {"named": named, "make": tuple.__new__, "tensor": tensor}
+        scope |= {"named": named, "make": list_of if named is list else tuple.__new__, "tensor": tensor}
         quick = types.FunctionType(unwritten.__code__, scope, full.__name__)
         functools.update_wrapper(quick, full)
 
         def written() -> Function:
-            quick.__code__ = compile_function(source(full, expression, arrays, when, named), full.__name__, {}).__code__  # type: ignore[attr-defined]
+            text, functions = with_own_code(expression)
+            scope.update(functions)
+            compiled = compile_function(source(full, text, arrays, when, named), full.__name__, {})
+            quick.__code__ = compiled.__code__  # type: ignore[attr-defined]
             quick.__defaults__, quick.__kwdefaults__ = full.__defaults__, full.__kwdefaults__
             return quick
 
@@ -118,6 +122,23 @@ def untaped(
 def own_code(function: Function) -> Function:
     """What a function of NumPy's does once it has found nobody to hand the call to."""
     return getattr(function, "_implementation", function)  # type: ignore[no-any-return]
+
+
+def with_own_code(expression: str) -> tuple[str, dict[str, Any]]:
+    """The expression with names in place of NumPy's functions, and what they stand for."""
+    functions = {}
+
+    def name_of(match: re.Match[str]) -> str:
+        name = "own_" + match[1].replace(".", "_")
+        functions[name] = own_code(attrgetter(match[1])(np))
+        return f"{name}("
+
+    return re.sub(r"\bnp\.([\w.]+)\(", name_of, expression), functions
+
+
+def list_of(_: type, parts: Any) -> list[Any]:
+    """What `tuple.__new__` is for lists."""
+    return list(parts)
 
 
 def unwritten(*arguments: Any, **keywords: Any) -> Any:
