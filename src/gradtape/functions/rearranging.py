@@ -134,10 +134,14 @@ def tile(x: Any, repetitions: Any, /) -> Any:
     return reshape(broadcast_to(y, sum(pairs, ())), tuple([c * n for c, n in pairs]))
 
 
+#: What may fill a margin.
+MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
+
+
 @untaped(
     "np.pad(x, pad_width, mode)",
-    when="mode in MODES and pad_width.__class__ is not dict and constant_values.__class__ is int and not constant_values",
-    MODES=("constant", "edge", "reflect", "symmetric", "wrap"),
+    when="mode in MODES and type(pad_width) is not dict and type(constant_values) is int and not constant_values",
+    MODES=MODES,
 )
 def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0) -> Any:
     """x with elements put before and after it along each axis, as numpy.pad.
@@ -164,7 +168,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any 
         if type(constant_values) in (int, float) and constant_values == 0:
             return scatter(x, key, larger)
         return _pad_with(x, key, larger, pairs, constant_values)
-    if mode not in ("edge", "reflect", "symmetric", "wrap"):
+    if mode not in MODES:
         raise ValueError(f"gradtape.pad: unknown mode {mode!r}")
     for axis, (pair, n) in enumerate(zip(pairs, shape, strict=True)):
         if any(pair):
