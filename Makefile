@@ -99,7 +99,13 @@ SEED     ?= 3
 LIBRARY  ?=
 WORKERS  ?= 2
 
+# What to install for a library's namespace.
+PACKAGE_array_api_strict             := array-api-strict
+PACKAGE_jax.numpy                    := jax
+PACKAGE_array_api_compat.dask.array  := dask[array]
+
 .PHONY: conformance
 conformance: .venv/conformance/.stamp
+	@$(if $(PACKAGE_$(LIBRARY)),.venv/conformance/bin/python -m pip install --quiet --disable-pip-version-check "$(PACKAGE_$(LIBRARY))")
 	@.venv/conformance/bin/python tests/conformance/run.py "$(SUITE)" --examples $(EXAMPLES) --seed $(SEED) --library "$(LIBRARY)" \
 	  --workers $(WORKERS)
