@@ -47,6 +47,7 @@ class Directions:
 
     def summed(self, a: Any, b: Any) -> Any:
         """The weighted sum over the directions of a b."""
+        squares = a is b and self.weights is None  # among which is no 0 times infinity
         if self.weights is not None:
             w = self.weights.astype(a.dtype) if a.__class__ is ndarray else self.weights
             a = a * w.reshape(self.count, *(1,) * (len(a.shape) - 1))
@@ -55,7 +56,7 @@ class Directions:
         else:
             y = sum_of_products(a, b, 0)
             data = underlying(y)
-        if data is not None and not rows.has_nan(np.asarray(data)):
+        if data is not None and (squares or not rows.has_nan(np.asarray(data))):
             return y
         return sum(scale_either(a, b), axis=0)
 

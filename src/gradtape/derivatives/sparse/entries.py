@@ -25,10 +25,10 @@ class Declined(Exception):
 class Entries:
     """Where some entries stand: rows and columns, of equal length. Equal ones are one object (Memo.entries)."""
 
-    __slots__ = ("rows", "columns", "span")
+    __slots__ = ("rows", "columns", "span", "size")
 
     def __init__(self, rows: ndarray, columns: ndarray):
-        self.rows, self.columns = rows, columns
+        self.rows, self.columns, self.size = rows, columns, len(rows)
         #: The rows as a slice, if that is what they are.
         self.span = as_slice(rows)
 
@@ -91,6 +91,13 @@ def sum_of(a: Weight, b: Weight) -> Weight:
     if c == -d:
         return c, v - w
     return 1.0, written_out(a) + written_out(b)
+
+
+def the_number(x: Any) -> float | None:
+    """The real number that an array repeats at every place without holding it there (what a sum hands down)."""
+    if any(x.strides) or not x.size or x.dtype.kind != "f":
+        return None
+    return float(x.item(0))
 
 
 def written_out(w: Weight) -> Any:
@@ -257,6 +264,9 @@ class Routing:
         c, v = w
         if self.passed is None:
             self.passed = self.route(ONE)
+        number = the_number(self.passed)
+        if number is not None and np.isfinite(number):
+            return scaled(w, number) if number else (0.0, None)
         passed = e.of(np.broadcast_to(np.asarray(self.passed), shape).reshape(-1))
         if c == 0:
             return 0.0, None
@@ -275,4 +285,6 @@ def sloped(w: Weight, d: Any, e: Entries, shape: Shape) -> Weight:
         return result
     if np.iscomplexobj(d):
         raise Declined
+    if (number := the_number(d)) is not None:
+        return scaled(w, number)
     return multiplied(w, e.of((d if d.shape == shape else np.broadcast_to(d, shape)).reshape(-1)))

@@ -160,7 +160,7 @@ class Moves(Step):
     def moves(self, memo: Memo) -> tuple[list[Moved], Shape]:
         """What the function does to each moving argument, and the shape of its result."""
         fixed = [a for i, a in enumerate(self.arguments) if not self.primitive.is_linear_in(i)]
-        shapes = tuple([np.shape(a) for a in self.arguments])
+        shapes = tuple([a.shape if a.__class__ is ndarray else np.shape(a) for a in self.arguments])
         signature = (self.primitive.name, self.parameters, tuple(self.moving), shapes, *fixed)
         found = memo.found.get(self.place)
         if found is None or not same(found[0], signature):
@@ -224,8 +224,10 @@ def same(a: Sequence[Any], b: Sequence[Any]) -> bool:
     if len(a) != len(b):
         return False
     for x, y in zip(a, b, strict=True):
-        equal = np.array_equal(x, y) if isinstance(x, ndarray) or isinstance(y, ndarray) else x == y
-        if not equal:
+        if isinstance(x, ndarray) or isinstance(y, ndarray):
+            if not np.array_equal(x, y):
+                return False
+        elif x != y:
             return False
     return True
 
@@ -275,7 +277,7 @@ def finite(d: Any, singular: bool) -> Any:
     if not getattr(d, "shape", ()):
         d = float(d) if np.isrealobj(d) else d
         return d if not singular or np.isfinite(d) else Absorbing(d)
-    return Absorbing(d) if singular and not np.isfinite(np.sum(d)) and not np.isfinite(d).all() else d
+    return Absorbing(d) if singular and not np.logical_and.reduce(np.isfinite(d), axis=None) else d
 
 
 def steps_of(trace: Trace, source: int, output: int) -> list[Step]:
@@ -398,17 +400,19 @@ class Linearised(NamedTuple):
             every = memo.found["source"] = memo.entries(index, index)
         values: dict[int, Terms] = {self.source: {every: UNIT}}
         shapes: dict[int, Shape] = {self.source: self.shape}
-        work, once = 0, 1
+        work, once, size = 0, 1, prod(self.shape)
         with np.errstate(all="ignore"):
             for step in self.steps:
-                if not any([k in values for k in step.inputs]):
-                    continue
                 inputs = [values.get(k) for k in step.inputs]
+                if inputs.count(None) == len(inputs):
+                    continue
                 t, shape = step.terms(inputs, [shapes.get(k, ()) for k in step.inputs], memo)
-                count = sum([len(e) for e in t])
-                if len(t) > MOST_TERMS or count > most * max(prod(shape), prod(self.shape)):
+                count, elements = 0, prod(shape)
+                for e in t:
+                    count += e.size
+                if len(t) > MOST_TERMS or count > most * max(elements, size):
                     raise Declined
                 values[step.out], shapes[step.out] = t, shape
                 work += count
-                once += prod(shape)
+                once += elements
         return values.get(self.output, {}), work / once
