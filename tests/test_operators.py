@@ -41,6 +41,9 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "gradient inside": lambda x: gt.sum(gt.grad(network)(x) ** 2),
     "linear": lambda x: gt.sum(x * np.array([1.0, 2.0, 3.0])),
     "constant": lambda x: gt.sum(gt.floor(x)) + 7.0,
+    "several outputs of a constant": lambda x: (
+        x[0] ** 3 + gt.linalg.svdvals(gt.outer(gt.sign(x), gt.ceil(x)))[0] * x[1] ** 2
+    ),
     "nothing of x": lambda x: 7.0,
 }  # fmt: skip
 

@@ -173,10 +173,10 @@ RULES: dict[tuple[Any, ...], Callable[..., Any]] = {}
 def rule_for(primitive: Primitive, moving: list[Any]) -> Callable[..., Any]:
     """The rule of a primitive's kind where these arguments move."""
     count = len([j for j in moving if j is not None])
-    if isinstance(primitive, Zero) or not count:
-        return constant
     if primitive.outputs != 1:
         return by_series
+    if isinstance(primitive, Zero) or not count:
+        return constant
     if is_linear(primitive, moving) and not (isinstance(primitive.series, Solves) and primitive.series.quotient):
         return linearly
     if isinstance(primitive, Elementwise):
