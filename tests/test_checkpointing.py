@@ -13,7 +13,7 @@ import pytest
 import gradtape as gt
 from gradtape.virtual import kept
 
-from .programs import POINT, TRANSFORMS, by_mpmath
+from .programs import POINT, TRANSFORMS, by_mpmath, stacked
 from .test_laws import ONE, check_stacks, feasible
 
 STACKS = feasible(
@@ -337,3 +337,22 @@ def test_a_policy_by_decorator() -> None:
         return x @ x
 
     assert float(gt.grad(f)(np.array([1.0, 2.0]))[1]) == 4.0
+
+
+@pytest.mark.parametrize("outer", ["grad", "tape", "jvp", "taylor"])
+@pytest.mark.parametrize("inner", ["taylor", "jvp", "grad"])
+def test_what_a_rule_hides_is_not_remembered_in_the_open(outer: str, inner: str) -> None:
+    """Under Taylor mode a rule that pulls two checkpointed functions back may not hand what it computed for the one,
+    hidden from the tape, to the other."""
+    sine, exponential = gt.checkpoint(gt.sin), gt.checkpoint(gt.exp)
+    x, v = np.array([0.31, -0.47, 0.83]), np.array([0.6, 0.9, -0.5])
+    s, c, e = np.sin(x), np.cos(x), np.exp(x)
+    for f, second in (
+        (lambda x: sine(x) + exponential(x), e - s),
+        (lambda x: exponential(x) + sine(x), e - s),
+        (lambda x: sine(x) * exponential(x), 2 * c * e),
+        (lambda x: sine(x) * sine(x), 2 * c * c - 2 * s * s),
+        (lambda x: sine(x) * exponential(x) + exponential(x) * x, (2 * c + 2 + x) * e),
+    ):
+        got = stacked(lambda x, f=f: gt.sum(f(x)), (outer, inner, "custom vjp"), v)(gt.asarray(x))
+        np.testing.assert_allclose(float(got), np.sum(second * v * v), rtol=1e-13)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..taylor_rules import Solves
-from ..tensor import Tensor
+from ..tensor import Tensor, underlying
 
 ndarray = np.ndarray
 float64 = np.float64
@@ -100,6 +100,21 @@ def has_nan(tail: Any) -> bool:
         return False
     probe = np.maximum.reduce(tail, axis=None)
     return bool(probe != probe)
+
+
+def is_sound(y: Any) -> bool:
+    """Whether no term but the 0th has a NaN in it, as far as that can be seen."""
+    for term in y.terms[1:]:
+        if term is not None:
+            data = underlying(term)
+            if data is None or has_nan(np.asarray(data)):
+                return False
+    return True
+
+
+def factors(n: int, rank: int, dtype: Any) -> Any:
+    """1, 2, ..., n along the first of so many axes."""
+    return np.arange(1, n + 1).astype(dtype).reshape(n, *(1,) * (rank - 1))
 
 
 def aligned(rows: Any, rank: int) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays.series_kernels import UNIT, Orders
-from ..context import active, new_level
+from ..context import active, new_level, observed_by
 from ..functions.elementwise import multiply
 from ..functions.static import full
 from ..primitive import PRODUCT, Bilinear, Elementwise, Linear, Primitive, Zero, apply, scale_either
@@ -46,19 +46,21 @@ class Scope(list["Series"]):
 class Series(Virtual):
     """Sum of terms[k] t^k, k = 0..order, at some level; the terms are values of a lower level, and None is zero.
 
-    `step(k)` computes the kth term, when it is asked for. `known`: what has been applied to this series within the
-    scope. A series with a scope is a means to an end; one without has all its terms. Of plain arrays the former has
-    `rows` and the latter their `tail`, from the first to the `last` that is not None (see rows.py). `collapse`: how the
-    highest term is summed over directions (see terms.py).
+    `step(k)` computes the kth term when it is asked for, for the `observers` of when the series was made: whoever asks
+    first may be hidden from them. `known`: what has been applied to this series within the scope, and for whom. A
+    series with a scope is a means to an end; one without has all its terms. Of plain arrays the former has `rows` and
+    the latter their `tail`, from the first to the `last` that is not None (see rows.py). `collapse`: how the highest
+    term is summed over directions (see terms.py).
     """
 
     __slots__ = ("terms", "step", "known", "scope", "order", "level", "shape", "dtype", "rows", "tail", "last",
-                 "collapse")  # fmt: skip
+                 "collapse", "observers")  # fmt: skip
     differentiates = True
 
     def __init__(self, known: list[Any], step: Step | None, order: int, level: int, scope: Scope | None = None):
         self.terms, self.step, self.order, self.level, self.scope = known, step, order, level, scope
         self.known: dict[Any, Any] | None = None
+        self.observers = active()
         self.rows: Any = None
         self.tail: Any = None
         self.last = 0
@@ -75,7 +77,11 @@ class Series(Virtual):
         while len(known) <= k:
             if self.step is None:
                 raise terms.NoTermError(k)
-            term = self.step(len(known))
+            if self.observers == active():
+                term = self.step(len(known))
+            else:
+                with observed_by(self.observers):
+                    term = self.step(len(known))
             if self.rows is None:
                 known.append(term)
             else:
@@ -206,7 +212,7 @@ def visibly(app: Application) -> list[Series]:
     """The same. Where nobody differentiates the terms, 0 times infinity is looked for only where there is a NaN."""
     quick = not active() and all([s is None or s.is_constant() for s in app.series])
     ys = applied(app, quick)
-    return ys if not quick or all([is_sound(y) for y in ys]) else applied(app, quick=False)
+    return ys if not quick or all([rows.is_sound(y) for y in ys]) else applied(app, quick=False)
 
 
 def collapsing(compute: Callable[[Application], list[Series]], app: Application) -> list[Series]:
@@ -249,16 +255,6 @@ def finished(y: Series) -> Series:
     return from_tail(y.terms[0], y.rows[1 : y.last + 1], y.order, y.level)
 
 
-def is_sound(y: Series) -> bool:
-    """Whether no term but the 0th has a NaN in it, as far as that can be seen."""
-    for term in y.terms[1:]:
-        if term is not None:
-            data = underlying(term)
-            if data is None or rows.has_nan(np.asarray(data)):
-                return False
-    return True
-
-
 def from_tail(y0: Any, tail: Any, order: int, level: int) -> Series:
     """The finished series with these terms."""
     known = map(np.float64, tail) if tail.__class__ is list else tail
@@ -274,6 +270,7 @@ def applied_before(app: Application, scope: Scope) -> list[Series]:
         first.known = {}
     key = (
         app.primitive,
+        active(),
         *[identity(z) if s is None else id(s.terms) for s, z in zip(app.series, app.zeroth, strict=True)],
         *[(name, identity(value)) for name, value in app.parameters.items()],
     )
@@ -523,6 +520,7 @@ def derivative(s: Series) -> Series:
         first = s[1]
         start = terms.zeros_like(s.terms[0]) if first is None else first
         found = s.known["derivative"] = Series([start], None, s.order, s.level, s.scope)
+        found.observers = s.observers
 
         def step(k: int) -> Any:
             term = s[k + 1]
@@ -531,16 +529,11 @@ def derivative(s: Series) -> Series:
         found.step = step
         if s.rows is not None:
             if s.step is None and s.rows.__class__ is ndarray and s.last:
-                found.rows, found.last = s.rows[1:] * factors(s.last, s.rows.ndim, s.rows.dtype), s.last - 1
+                found.rows, found.last = s.rows[1:] * rows.factors(s.last, s.rows.ndim, s.rows.dtype), s.last - 1
                 found.terms += [*found.rows[1:], *[None] * (s.order - s.last)]
             else:
                 found.rows = rows.new_rows(start, s.order)
     return found
-
-
-def factors(n: int, rank: int, dtype: Any) -> Any:
-    """1, 2, ..., n along the first of so many axes."""
-    return np.arange(1, n + 1).astype(dtype).reshape(n, *(1,) * (rank - 1))
 
 
 def differential(rule: Any, app: Application, ys: Sequence[Series]) -> Sequence[Any]:
