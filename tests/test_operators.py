@@ -66,6 +66,26 @@ def test_laplacian_is_the_trace_of_the_hessian(name: str) -> None:
     np.testing.assert_allclose(float(single), want[1], rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("n", [2, 8, 9, 40])
+def test_layers_of_a_network_at_few_and_many_points(n: int) -> None:
+    """Where there are more points than columns, a layer's slopes are multiplied into the next layer's weights."""
+    points = np.random.default_rng(n).normal(size=(n, 3))
+    b, wide = np.linspace(-1, 1, 8), np.random.default_rng(0).normal(size=(8, 3, 8))
+    for f in (
+        network,
+        lambda x: gt.sum(gt.tanh(gt.sin(x @ W1 + b) @ W2 + b) * b),
+        lambda x: gt.sum(gt.exp((gt.tanh(x @ W1) + b) @ W2 @ W2 / 9) * gt.tanh(x @ W1)),
+        lambda x: gt.sum((W2 @ gt.tanh(x @ W1)) ** 2) + gt.sum(gt.tanh(x @ W1) @ wide[0].T),
+        lambda x: gt.sum(gt.sin(gt.einsum("k,kj->j", gt.tanh(x @ W1), W2)) + gt.einsum("k,jk->j", gt.tanh(x @ W1), W2)),
+        lambda x: gt.sum(gt.einsum("k,kj->", gt.tanh(x @ W1), W2) ** 2 + gt.vecdot(gt.sin(x @ W1), W3)),
+        lambda x: gt.sum(gt.sin(gt.tensordot(gt.tanh(x @ W1), wide, axes=1))),
+        lambda x: gt.sum(gt.tanh(gt.maximum(x @ W1, 0.1 * (x @ W1)) @ W2)),
+        lambda x: gt.sum(gt.sqrt(1 + (gt.log1p(gt.exp(x @ W1)) @ W2) ** 2)),
+    ):
+        want = [float(trace_of_hessian(f)(x)) for x in points]
+        np.testing.assert_allclose(gt.laplacian(f)(points).numpy(), want, rtol=1e-11, atol=1e-11)
+
+
 def test_values_that_are_arrays_and_further_arguments() -> None:
     f = lambda x, a, *, b: a * x**3 + b
     got = gt.laplacian(f)(POINTS, np.array([1.0, 2.0, 3.0]), b=5.0)

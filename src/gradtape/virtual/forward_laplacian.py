@@ -10,6 +10,7 @@ once: each value has an axis of examples in front, of which functions know nothi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -21,7 +22,19 @@ from ..functions.elementwise import multiply
 from ..functions.manipulation import broadcast_to, concat, moveaxis, reshape
 from ..functions.reductions import sum, sum_of_products
 from ..functions.static import full, static
-from ..primitive import PRODUCT, SCALE_EITHER, Elementwise, Linear, Primitive, Route, Zero, apply, scale, scale_either
+from ..primitive import (
+    PRODUCT,
+    SCALE_EITHER,
+    Bilinear,
+    Elementwise,
+    Linear,
+    Primitive,
+    Route,
+    Zero,
+    apply,
+    scale,
+    scale_either,
+)
 from ..taylor_rules import Solves
 from ..tensor import Tensor, Variable, Virtual, VirtualTensor, concrete, tensor, underlying
 from . import rows, terms
@@ -247,6 +260,8 @@ def linearly_in_one(app: Jets, along: Directions, on_derivatives: Any) -> tuple[
         return over_examples(on_derivatives, part.shape[0], others, flags, parameters)
 
     def first() -> Any:
+        if x.pending.__class__ is Scaled and x.pending.suits(primitive, index, others, parameters):
+            return x.pending.product(others[1])
         j = x.first
         r, n, *shape = j.shape
         y = on(reshaped(j, (r * n, *shape)))
@@ -254,6 +269,50 @@ def linearly_in_one(app: Jets, along: Directions, on_derivatives: Any) -> tuple[
 
     half = None if x.half is None else on(x.half)
     return app.value(along), (first if raw else first()), half, x.depth + 1
+
+
+class Scaled:
+    """First derivatives that are the same at every example, times a slope: not multiplied before somebody asks.
+
+    A product with a matrix scales its rows instead, which are fewer than the examples: (s j) W = s (j^T W).
+    """
+
+    __slots__ = ("slope", "first")
+
+    def __init__(self, slope: Any, first: Any):
+        self.slope, self.first = slope, first
+
+    @staticmethod
+    def can_be(slope: Any, first: Any) -> bool:
+        """Whether these are vectors of plain numbers, one of first derivatives and one of slopes for each example."""
+        return (
+            first.__class__ is ndarray and slope.__class__ is ndarray and first.ndim == 3 and slope.ndim == 2
+            and first.shape[1] == 1 < len(slope) and first.shape[2] == slope.shape[1]
+        )  # fmt: skip
+
+    def __call__(self) -> Any:
+        return self.first * self.slope
+
+    def suits(self, primitive: Any, index: int, arguments: Sequence[Any], parameters: dict[str, Any]) -> bool:
+        """Whether the function is such a product, and it pays."""
+        if primitive.__class__ is not Bilinear or primitive.subscripts is None or index:
+            return False
+        matrix = arguments[1]
+        if matrix.__class__ is not ndarray or matrix.ndim != 2 or len(self.slope) <= matrix.shape[1]:
+            return False
+        return is_row_by_matrix(primitive, *parameters.values())
+
+    def product(self, matrix: Any) -> Any:
+        """The product for each direction."""
+        return self.slope @ (self.first.mT * matrix)
+
+
+@lru_cache(64)
+def is_row_by_matrix(primitive: Any, *parameters: Any) -> bool:
+    """Whether a product of a vector and a matrix sums over the matrix' first axis."""
+    factors, _, out = primitive.subscripts(1, 2, *parameters).partition("->")
+    vector, _, matrix = factors.partition(",")
+    return len(vector) == 1 and matrix == vector + out
 
 
 def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
@@ -333,6 +392,8 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
             return push(spread(first, rank, 2))
 
+    if raw and times is multiply and not isinstance(route, Route) and Scaled.can_be(slope, first):
+        return y, Scaled(slope, first), half, 0
     return y, (moved if raw else moved()), half, 0
 
 
