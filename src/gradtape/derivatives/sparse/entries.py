@@ -93,6 +93,11 @@ def sum_of(a: Weight, b: Weight) -> Weight:
     return 1.0, written_out(a) + written_out(b)
 
 
+def spread(x: Any, shape: Shape) -> ndarray:
+    """The elements of x broadcast to a shape, in a row."""
+    return (x if x.shape == shape else np.broadcast_to(x, shape)).reshape(-1)
+
+
 def the_number(x: Any) -> float | None:
     """The real number that an array repeats at every place without holding it there (what a sum hands down)."""
     if any(x.strides) or not x.size or x.dtype.kind != "f":
@@ -241,7 +246,7 @@ class Absorbing:
         c, v = w
         if c == 0:
             return 0.0, None
-        slope = e.of(np.broadcast_to(self.slope, shape).reshape(-1))
+        slope = e.of(spread(self.slope, shape))
         return c, slope if v is None else kernels.scale(v, slope)
 
 
@@ -267,7 +272,7 @@ class Routing:
         number = the_number(self.passed)
         if number is not None and np.isfinite(number):
             return scaled(w, number) if number else (0.0, None)
-        passed = e.of(np.broadcast_to(np.asarray(self.passed), shape).reshape(-1))
+        passed = e.of(spread(self.passed, shape))
         if c == 0:
             return 0.0, None
         if v is None:
@@ -283,8 +288,8 @@ def sloped(w: Weight, d: Any, e: Entries, shape: Shape) -> Weight:
     if callable(d):
         result: Weight = d.weights(w, e, shape)
         return result
-    if np.iscomplexobj(d):
+    if d.__class__ is complex or d.dtype.kind == "c":
         raise Declined
     if (number := the_number(d)) is not None:
         return scaled(w, number)
-    return multiplied(w, e.of((d if d.shape == shape else np.broadcast_to(d, shape)).reshape(-1)))
+    return multiplied(w, e.of(spread(d, shape)))
