@@ -535,7 +535,7 @@ _ROUND = Zero("round", np.round, ("x",), batch="align")
 _STOP = Zero("stop_gradient", kernels.identity, ("x",), batch="align")
 
 
-@untaped("np.round(x, decimals)")
+@untaped("x.round(decimals)")
 def round(x: Any, /, decimals: int = 0) -> Any:
     """x rounded to that many decimals (halves to even); its slope is 0."""
     return apply(_ROUND, operand(x, "round", "x"), decimals=decimals)

@@ -545,6 +545,7 @@ def extract(condition: Any, x: Any, /) -> Any:
 
 
 # -- positions ---------------------------------------------------------------------------------------------------
+@untaped("np.nonzero(x)", when="x.ndim", named=tuple)
 def nonzero(x: Any, /) -> tuple[Any, ...]:
     """Per axis, the indices of the elements that are not 0: constants for every derivative.
 
@@ -590,8 +591,7 @@ def one_hot(indices: Any, /, num_classes: int, *, dtype: Any = None, axis: int =
 
 def install() -> None:
     """Give Tensor its indexing."""
-    for name, function in {"__getitem__": getitem, "__setitem__": setitem}.items():
-        setattr(Tensor, name, function)
+    Tensor.__getitem__, Tensor.__setitem__ = getitem, setitem  # type: ignore[attr-defined]
 
 
 __all__ = [

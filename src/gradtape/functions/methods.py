@@ -17,7 +17,9 @@ from ..tensor import Tensor, concrete, ndarray, note_exit, tensor, to_array
 from . import indexing, manipulation
 from .devices import to_device
 from .elementwise import clip, conj, imag, positive, real
+from .linalg import diagonal, trace
 from .namespaces import namespace_of
+from .products import dot
 
 #: method: (module, function, parameters as NumPy has them). The function is called with those that it knows.
 METHODS = {
@@ -121,8 +123,6 @@ def _swapaxes(self: Tensor, axis1: int, axis2: int) -> Any:
 
 def _diagonal(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonals of the matrices in two axes, along a new last axis."""
-    from .linalg import diagonal
-
     if len(self.shape) == 2 and axis1 == 0 and axis2 == 1:
         return diagonal(self, offset=offset)
     return diagonal(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset)
@@ -132,8 +132,6 @@ def _trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype:
     """The sum of the diagonals of the matrices in two axes."""
     if out is not None:
         refuse_out("trace")
-    from .linalg import trace
-
     if len(self.shape) == 2 and axis1 == 0 and axis2 == 1:
         return trace(self, offset=offset, dtype=dtype)
 
@@ -144,8 +142,6 @@ def _dot(self: Tensor, other: Any) -> Any:
     """numpy.dot: a product with a number, of vectors, or of matrices (last axis with last but one)."""
     if type(self) is Tensor and type(other) is Tensor and not active():
         return tensor(self._data.dot(other._data))
-    from .products import dot
-
     return dot(self, other)
 
 
