@@ -408,6 +408,23 @@ def test_without_a_tape_errors_and_refusals_are_those_of_the_rules():
     y = np.zeros(6)
     assert np.concatenate([x[0], x[1]], out=y) is y
     np.testing.assert_allclose(y, X.ravel())
+    for write in (
+        lambda t, out: np.median(t, None, None, True),
+        lambda t, out: np.median(t, overwrite_input=True),
+        lambda t, out: np.percentile(t, 30, None, None, True),
+        lambda t, out: np.concatenate((t[0], t[1]), 0, out),
+        lambda t, out: np.dot(t, V, out[:2]),
+        lambda t, out: np.trace(t[:, :2], 0, 0, 1, None, out[0]),
+    ):
+        t, out = gt.asarray(X.copy()), gt.zeros(6)
+        other, before = gt.positive(out), t.numpy().copy()
+        alias = out[:]
+        try:
+            write(t, out)
+        except (TypeError, ValueError):
+            pass
+        np.testing.assert_array_equal(t.numpy(), before)
+        np.testing.assert_array_equal(alias.numpy(), other.numpy())  # another handle keeps the old value
     assert isinstance(np.where(MASK, x, 0.0), gt.Tensor) and isinstance(np.where(x > 0.3)[0], np.ndarray)
 
 

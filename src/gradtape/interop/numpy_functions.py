@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce as fold
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..functions.untaped import own_code
 from ..tensor import Tensor, lost
 from . import numpy_ported
 from .numpy_composites import TABLE, along
-from .numpy_protocols import NAMED, OWN, RULES, UFUNCS, is_followed, plain, store
+from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, WRITING, is_followed, plain, store
 
 Rule = Callable[..., Any]
 
@@ -541,6 +542,8 @@ for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG)):
     for name in names.split():
         if (function := getattr(module, name, None)) is not None:
             OWN[function] = own_code(function)
+            if name != "einsum" and not INTO.isdisjoint(signature(function).parameters):
+                WRITING.add(function)
 NAMED.update({
     type(getattr(np.linalg, name)(np.eye(1))): result
     for name, result in (

@@ -52,6 +52,11 @@ own_code = OWN.get
 #: What becomes a Tensor.
 ARRAYS = RAW - {bool}
 
+#: Those of them that may be told to write, into an array or over their argument: by position from the third on, or by
+#: these names. That is for their rules.
+WRITING: set[Any] = set()
+INTO = frozenset(["out", "overwrite_input"])
+
 #: gradtape's class for each of NumPy's with several named arrays.
 NAMED: dict[type, Any] = {}
 
@@ -93,7 +98,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
     own = own_code(function)
-    if own is not None and not active() and types in PLAIN:
+    if own is not None and not active() and types in PLAIN and (len(arguments) < 3 or function not in WRITING):
         data = []
         for x in arguments:
             if x.__class__ is Tensor:
@@ -104,7 +109,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
         try:
             if not keywords:
                 y = own(*data)
-            elif "out" not in keywords:
+            elif INTO.isdisjoint(keywords):
                 y = own(*data, **{name: bare(x) for name, x in keywords.items()})
             kind = y.__class__
             if kind in ARRAYS:
