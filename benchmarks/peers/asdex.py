@@ -1,5 +1,7 @@
 """The sparse workloads in asdex, on JAX: the pattern from the jaxpr, colours, and a compiled evaluation by products."""
 
+from importlib import metadata
+
 import asdex
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from scipy.sparse import csr_array
 from workloads import BRUSSELATOR
 
 jax.config.update("jax_enable_x64", True)
-version = asdex.__version__ if hasattr(asdex, "__version__") else "installed"
+version = metadata.version("asdex")
 
 
 def rosenbrock(x):
