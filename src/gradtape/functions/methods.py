@@ -140,7 +140,7 @@ def _trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype:
 
 def _dot(self: Tensor, other: Any) -> Any:
     """numpy.dot: a product with a number, of vectors, or of matrices (last axis with last but one)."""
-    if type(self) is Tensor and type(other) is Tensor and not active():
+    if type(self) is Tensor and type(other) is Tensor and not active() and self._data.ndim == 1 == other._data.ndim:
         return tensor(self._data.dot(other._data))
     return dot(self, other)
 

@@ -486,7 +486,7 @@ def _conjugated(x: Any) -> Any:
     return conj(x) if is_complex(x) else x
 
 
-@untaped("a.dot(b)", arrays="a b")
+@untaped("a @ b", arrays="a b", when="0 < a.ndim <= 2 and 0 < b.ndim <= 2")
 def dot(a: Any, b: Any, /) -> Any:
     """NumPy's dot: the sum of products over the last axis of a and the last but one of b (its only one for a vector).
 
