@@ -66,6 +66,17 @@ def test_laplacian_is_the_trace_of_the_hessian(name: str) -> None:
     np.testing.assert_allclose(float(single), want[1], rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_gradient_of_a_laplacian_takes_no_notice_of_branches_not_taken() -> None:
+    """First derivatives that are infinite or NaN there: zeros absorb them in the derivative, too."""
+    f = lambda x: gt.where(x[0] > 9, gt.sqrt(x[0] - 1.0) + gt.log(x[1]) ** 2, x[0] ** 3 * x[1] ** 2)
+    x = np.array([1.0, 0.0])
+    operator = gt.laplacian(f)
+    assert float(operator(x)) == 2.0  # 6 x y^2 + 2 x^3
+    np.testing.assert_allclose(gt.grad(operator)(x).numpy(), [6.0, 0.0])  # 6 y^2 + 6 x^2, 12 x y
+    np.testing.assert_allclose(gt.hessian(operator)(x).numpy(), [[12.0, 0.0], [0.0, 12.0]])
+
+
 @pytest.mark.parametrize("n", [2, 8, 9, 40])
 def test_layers_of_a_network_at_few_and_many_points(n: int) -> None:
     """Where there are more points than columns, a layer's slopes are multiplied into the next layer's weights."""

@@ -59,18 +59,23 @@ class Directions:
         self.examples, self.count, self.weights = examples, count, weights
 
     def summed(self, a: Any, b: Any) -> Any:
-        """The weighted sum over the directions of a b."""
+        """The weighted sum over the directions of a b.
+
+        Where it is not finite, of products that zeros absorb: in its derivatives, too, if anybody looks on.
+        """
         squares = a is b and self.weights is None  # among which is no 0 times infinity
         if self.weights is not None:
             w = self.weights.astype(a.dtype) if a.__class__ is ndarray else self.weights
             a = a * w.reshape(self.count, *(1,) * (len(a.shape) - 1))
         if a.__class__ is ndarray and b.__class__ is ndarray:
-            y = data = reduction_kernels.sum_of_products(a, b, 0)
+            y = reduction_kernels.sum_of_products(a, b, 0)
+            if squares or not rows.has_nan(np.asarray(y)):
+                return y
         else:
             y = sum_of_products(a, b, 0)
             data = underlying(y)
-        if data is not None and (squares or not rows.has_nan(np.asarray(data))):
-            return y
+            if data is not None and np.isfinite(data).all():
+                return y
         return sum(scale_either(a, b), axis=0)
 
 
