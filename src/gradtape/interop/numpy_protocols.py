@@ -98,19 +98,19 @@ def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
     own = own_code(function)
-    if own is not None and not active() and types in PLAIN and (len(arguments) < 3 or function not in WRITING):
+    if (
+        own is not None and not active() and types in PLAIN and (len(arguments) < 3 or function not in WRITING)
+        and (not keywords or INTO.isdisjoint(keywords))
+    ):  # fmt: skip
         data = []
         for x in arguments:
             if x.__class__ is Tensor:
                 x = x._data
             elif x.__class__ in LISTS:
-                x = [part._data if part.__class__ is Tensor else part for part in x]
+                x = bare(x)
             data.append(x)
         try:
-            if not keywords:
-                y = own(*data)
-            elif INTO.isdisjoint(keywords):
-                y = own(*data, **{name: bare(x) for name, x in keywords.items()})
+            y = own(*data, **{name: bare(x) for name, x in keywords.items()}) if keywords else own(*data)
             kind = y.__class__
             if kind in ARRAYS:
                 handle = new(Tensor)
@@ -153,9 +153,11 @@ LISTS = frozenset([list, tuple])
 
 
 def bare(x: Any) -> Any:
-    """The array behind a Tensor, also in a list."""
-    if x.__class__ in LISTS:
+    """The array behind a Tensor, also in a list or tuple."""
+    if x.__class__ is list:
         return [part._data if part.__class__ is Tensor else part for part in x]
+    if x.__class__ is tuple:
+        return tuple([part._data if part.__class__ is Tensor else part for part in x])
     return x._data if x.__class__ is Tensor else x
 
 
