@@ -391,9 +391,9 @@ def test_without_a_tape_numpy_itself_says_what_the_rules_say(monkeypatch):
     cases = [f for fs in [*FUNCTIONS.values(), *MORE.values()] for f in fs if f is not np.empty_like]
     cases += [lambda x, f=f: f(x[:, :2]) for f in LINALG.values()]
     for f in cases:
-        monkeypatch.setattr(numpy_protocols, "own_code", lambda function: seen.add(function) or own.get(function))
+        monkeypatch.setattr(numpy_protocols, "own_of", lambda function: seen.add(function) or own.get(function))
         got = f(x)
-        monkeypatch.setattr(numpy_protocols, "own_code", lambda function: None)
+        monkeypatch.setattr(numpy_protocols, "own_of", lambda function: None)
         expected = f(x)
         assert shapes_and_values(got) == shapes_and_values(expected)
         for a, b in zip(leaves(got), leaves(expected), strict=True):

@@ -207,6 +207,9 @@ def dtype_of(x: Any) -> Any:
 
 def is_complex(x: Any) -> bool:
     """Whether the elements are complex numbers."""
+    data = x._data if x.__class__ is Tensor else x
+    if data.__class__ is np.ndarray:  # as most are
+        return bool(data.dtype.kind == "c")
     dtype = getattr(x, "dtype", None)
     return isinstance(x, complex) if dtype is None else kind_of(dtype) == "c"
 

@@ -349,7 +349,6 @@ def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf:
     return apply(_NAN_TO_NUM, operand(x, "nan_to_num", "x"), nan=nan, posinf=posinf, neginf=neginf)
 
 
-@untaped("np.float_power(x1, x2)", arrays="x1 x2")
 def float_power(x1: Any, x2: Any, /) -> Any:
     """x1 ** x2 in double precision at least, so that integers too have negative powers.
 
@@ -483,9 +482,6 @@ def abs(x: Any, /) -> Any:
     >>> float(gt.abs(3 + 4j))
     5.0
     """
-    data = x._data if x.__class__ is Tensor else x
-    if data.__class__ is np.ndarray and data.dtype.kind == "f":  # as most are
-        return _ABS(x)
     return hypot(real(x), imag(x)) if is_complex(x) else _ABS(x)
 
 
@@ -497,9 +493,6 @@ def angle(x: Any, /) -> Any:
 
 def sign(x: Any, /) -> Any:
     """-1, 0 or 1 by the sign of x; z / |z| for complex z."""
-    data = x._data if x.__class__ is Tensor else x
-    if data.__class__ is np.ndarray and data.dtype.kind == "f":
-        return _SIGN(x)
     return ratio(x, abs(x)) if is_complex(x) else _SIGN(x)
 
 

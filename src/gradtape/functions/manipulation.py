@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from ..arrays.dtypes import is_floating
+from ..arrays.numpy_kernels import own_code
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
 from .declare import NUMBERS, as_dtype, fitting, normalized_axes, operand, result_type, shape_of
 from .static import full
-from .untaped import own_code, untaped
+from .untaped import untaped
 
 FULL = slice(None)
 Axis = int | tuple[int, ...] | None
@@ -162,6 +163,13 @@ def moveaxis(x: Any, source: Axis, destination: Axis, /) -> Any:
     for to, origin in sorted(zip(end, start, strict=True)):
         order.insert(to, origin)
     return apply_linear(_PERMUTE, x, axes=tuple(order))
+
+
+def matrices_in(x: Any, axis1: int, axis2: int) -> Any:
+    """x with two axes moved to the end."""
+    n = len(shape_of(x))
+    there = axis1 in (n - 2, -2) and axis2 in (n - 1, -1)
+    return x if there else moveaxis(x, (axis1, axis2), (-2, -1))
 
 
 @untaped("x.swapaxes(axis1, axis2)")

@@ -123,19 +123,14 @@ def _swapaxes(self: Tensor, axis1: int, axis2: int) -> Any:
 
 def _diagonal(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonals of the matrices in two axes, along a new last axis."""
-    if len(self.shape) == 2 and axis1 == 0 and axis2 == 1:
-        return diagonal(self, offset=offset)
-    return diagonal(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset)
+    return diagonal(manipulation.matrices_in(self, axis1, axis2), offset=offset)
 
 
 def _trace(self: Tensor, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Any:
     """The sum of the diagonals of the matrices in two axes."""
     if out is not None:
         refuse_out("trace")
-    if len(self.shape) == 2 and axis1 == 0 and axis2 == 1:
-        return trace(self, offset=offset, dtype=dtype)
-
-    return trace(manipulation.moveaxis(self, (axis1, axis2), (-2, -1)), offset=offset, dtype=dtype)
+    return trace(manipulation.matrices_in(self, axis1, axis2), offset=offset, dtype=dtype)
 
 
 def _dot(self: Tensor, other: Any) -> Any:

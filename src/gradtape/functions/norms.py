@@ -17,8 +17,7 @@ from .untaped import untaped
 
 inf = math.inf
 
-#: Where the norm of a vector is a number.
-#: Of all elements of a vector, or along one axis.
+#: Where it is the norm of all elements of a vector, or along one axis.
 VECTOR = "not keepdims and x.dtype.kind in 'fc' and (x.ndim == 1 if axis is None else axis.__class__ is int)"
 AXES = "(0,) if axis is None else (range(x.ndim)[axis],)"
 

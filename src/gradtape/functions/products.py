@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import linalg_kernels as kernels
-from ..arrays.numpy_kernels import OuterSum
+from ..arrays.numpy_kernels import OuterSum, own_code
 from ..context import active
 from ..primitive import Bilinear, Core, Linear, apply, apply_linear
 from ..tensor import Tensor, tensor
@@ -18,7 +18,7 @@ from .declare import all_arrays, bilinear_function, fitting, is_complex, normali
 from .elementwise import conj, multiply
 from .manipulation import reshape
 from .sparse_products import is_sparse, sparse_matmul
-from .untaped import own_code, untaped
+from .untaped import untaped
 
 ndarray = np.ndarray
 ARRAYS = frozenset([Tensor, ndarray])

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.numpy_kernels import own_code
 from ..context import active
 from ..hotpath import compile_function
 from ..tensor import RAW, Tensor, new, tensor
@@ -119,11 +120,6 @@ def untaped(
     return decorate
 
 
-def own_code(function: Function) -> Function:
-    """What a function of NumPy's does once it has found nobody to hand the call to."""
-    return getattr(function, "_implementation", function)  # type: ignore[no-any-return]
-
-
 def with_own_code(expression: str) -> tuple[str, dict[str, Any]]:
     """The expression with names in place of NumPy's functions, and what they stand for."""
     functions = {}
@@ -196,4 +192,4 @@ def signature(function: Function) -> str:
     return ", ".join(parts)
 
 
-__all__ = ["UNTAPED", "own_code", "untaped"]
+__all__ = ["UNTAPED", "untaped"]

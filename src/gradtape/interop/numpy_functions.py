@@ -15,9 +15,10 @@ import numpy as np
 
 import gradtape as gt
 
+from ..arrays.numpy_kernels import own_code
 from ..errors import NoRuleError
 from ..functions import decompositions, linalg
-from ..functions.untaped import own_code
+from ..functions.manipulation import matrices_in
 from ..tensor import Tensor, lost
 from . import numpy_ported
 from .numpy_composites import TABLE, along
@@ -273,13 +274,6 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     return tuple([along(x, axis, n) for x, axis in zip(xi, order, strict=True)])
 
 
-def matrices(a: Any, axis1: int, axis2: int) -> Any:
-    """a with two axes moved to the end."""
-    a = gt.asarray(a)
-    last = (a.ndim - 2, a.ndim - 1)
-    return a if (axis1 % a.ndim, axis2 % a.ndim) == last else gt.moveaxis(a, (axis1, axis2), (-2, -1))
-
-
 rules(np, {
     "reshape": _reshape,
     "ravel": _ravel,
@@ -301,9 +295,11 @@ rules(np, {
     "repeat": lambda a, repeats, axis=None: gt.repeat(a, repeats, axis=axis),
     "tril": lambda m, k=0: gt.tril(m, k=k),
     "triu": lambda m, k=0: gt.triu(m, k=k),
-    "diagonal": lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(matrices(a, axis1, axis2), offset=offset),
+    "diagonal": lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(
+        matrices_in(gt.asarray(a), axis1, axis2), offset=offset
+    ),
     "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: linalg.trace(
-        matrices(a, axis1, axis2), offset=offset
+        matrices_in(gt.asarray(a), axis1, axis2), offset=offset
     ),
     "copy": lambda a, order="K", subok=False: gt.positive(gt.asarray(a)),
     "astype": lambda x, dtype, /, *, copy=True, device=None: gt.astype(x, dtype),

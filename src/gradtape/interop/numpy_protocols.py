@@ -47,7 +47,7 @@ rule_of = RULES.get
 #: NumPy's own code of those functions whose rules say of values what NumPy says, but take longer: what is called where
 #: nobody looks on. Filled by numpy_functions.py.
 OWN: dict[Any, Callable[..., Any]] = {}
-own_code = OWN.get
+own_of = OWN.get
 
 #: What becomes a Tensor.
 ARRAYS = RAW - {bool}
@@ -97,7 +97,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, 
 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
-    own = own_code(function)
+    own = own_of(function)
     if (
         own is not None and not active() and types in PLAIN and (len(arguments) < 3 or function not in WRITING)
         and (not keywords or INTO.isdisjoint(keywords))
@@ -132,14 +132,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
             return without_rule(function, f"{function.__module__}.{function.__name__}", (arguments, keywords))
     if len(types) > 1 and not all(issubclass(kind, Tensor | np.ndarray) for kind in types):
         return NotImplemented
-    if not keywords:
-        try:
-            return rule(*arguments)
-        except TypeError:
-            if is_followed(arguments):
-                raise
-        return function(*plain(arguments))
-    if keywords.get("out") is not None:
+    if keywords and keywords.get("out") is not None:
         return into(rule, function, arguments, keywords)
     try:
         return rule(*arguments, **keywords)
@@ -154,10 +147,8 @@ LISTS = frozenset([list, tuple])
 
 def bare(x: Any) -> Any:
     """The array behind a Tensor, also in a list or tuple."""
-    if x.__class__ is list:
-        return [part._data if part.__class__ is Tensor else part for part in x]
-    if x.__class__ is tuple:
-        return tuple([part._data if part.__class__ is Tensor else part for part in x])
+    if x.__class__ in LISTS:
+        return x.__class__([part._data if part.__class__ is Tensor else part for part in x])
     return x._data if x.__class__ is Tensor else x
 
 

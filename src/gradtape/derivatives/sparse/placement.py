@@ -15,7 +15,7 @@ import numpy as np
 from .entries import Entries, Terms, Weight, repeats, written_out
 
 ndarray = np.ndarray
-#: Rows of a table that are written at a time, so that they stay in the cache until all slots are.
+#: Rows of a slot that are added up at a time, in memory that stays in the cache.
 BLOCK = 1 << 14
 
 
@@ -94,14 +94,13 @@ class Placement:
 
 
 class Table:
-    """Slots for each row. `alone`: whether a term is the only one in its slot."""
+    """Slots for each row."""
 
-    __slots__ = ("rows", "width", "spans", "slots", "alone", "pieces")
+    __slots__ = ("rows", "width", "spans", "slots", "pieces")
 
     def __init__(self, rows: int, width: int, terms: Sequence[Entries], slots: list[int], pieces: Any):
         self.rows, self.width, self.slots, self.pieces = rows, width, slots, pieces
         self.spans: list[Any] = [e.rows if e.span is None else e.span for e in terms]
-        self.alone = [slots.count(slot) == 1 for slot in slots]
 
     @classmethod
     def of(cls, pattern: Any, terms: Sequence[Entries], places: list[Place]) -> Table | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...functions.declare import shape_of
 from ...hotpath import SKIP
 from ...primitive import PRODUCT, Bilinear, Elementwise, Linear, Route, Rule, Spec, apply
 from ...sweep import Trace, fit
@@ -160,7 +161,7 @@ class Moves(Step):
     def moves(self, memo: Memo) -> tuple[list[Moved], Shape]:
         """What the function does to each moving argument, and the shape of its result."""
         fixed = [a for i, a in enumerate(self.arguments) if not self.primitive.is_linear_in(i)]
-        shapes = tuple([a.shape if a.__class__ is ndarray else np.shape(a) for a in self.arguments])
+        shapes = tuple([shape_of(a) for a in self.arguments])
         signature = (self.primitive.name, self.parameters, tuple(self.moving), shapes, *fixed)
         found = memo.found.get(self.place)
         if found is None or not same(found[0], signature):
