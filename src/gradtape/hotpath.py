@@ -50,10 +50,9 @@ UNARY = """\
 def function(x, /):
     kind = type(x)
     if kind is not Tensor and kind is not Variable:
-        if kind is VirtualTensor:
-            return apply_virtual(primitive, (x,), {{}})
-        return kernel(x) if kind in RAW else slow(x)
+{others}\
     d = x._data
+{divert}\
     y = kernel(d)
 {handle}\
     observers = active()
@@ -72,6 +71,12 @@ def function(x, /):
     else:
         t._key = 0
     return t
+"""
+
+OTHERS = """\
+        if kind is VirtualTensor:
+            return apply_virtual(primitive, (x,), {})
+        return kernel(x) if kind in RAW else slow(x)
 """
 
 BINARY_HEAD = """\
@@ -190,6 +195,7 @@ def bindings(primitive: Primitive, slow: Callable[..., Any]) -> dict[str, Any]:
         "RAW": RAW - {complex},  # complex numbers go the slow way: see apply()
         "SKIP": SKIP,
         "float64": float64,
+        "DOUBLE": kernels.DOUBLE,
     }
 
 
@@ -306,19 +312,32 @@ def lift(data: Any, key: int) -> Any:
 
 
 # -- the functions -------------------------------------------------------------------------------------------------
-def unary(primitive: Primitive, slow: Callable[[Any], Any], name: str | None = None) -> Callable[[Any], Any]:
-    """The fast function of a one-argument elementwise primitive; `slow` serves all but Tensors and raw arrays."""
+#: The kernel of each such function that, where nobody looks on, is the kernel's value as it is.
+KERNEL_OF: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
+def unary(
+    primitive: Primitive, slow: Callable[[Any], Any], name: str | None = None, unless: str = ""
+) -> Callable[[Any], Any]:
+    """The fast function of a one-argument elementwise primitive; `slow` serves all but Tensors and raw arrays.
+
+    `unless`: a condition on the array d under which `slow` serves after all; it then serves plain arrays, too.
+    """
     name = name or primitive.name
-    if not isinstance(primitive, Zero):
-        link(primitive)
+    parts = {"handle": HANDLE, "spec": "None", "others": OTHERS, "divert": ""}
+    if unless:
+        parts |= {"others": "        return slow(x)\n", "divert": f"    if {unless}:\n        return slow(x)\n"}
     if isinstance(primitive, Zero):
-        head = UNARY.format(handle=HANDLE, save="", spec="").split("    observers =")[0]
+        head = UNARY.format(**parts, save="").split("    observers =")[0]
         source = head + READ.format("x") + "    t._key = 0\n    return t\n"
     else:
         assert isinstance(primitive, Elementwise)
-        save = saved(primitive.names[0], {"x": "d", "y": "y"})
-        source = UNARY.format(handle=HANDLE, save=save, spec="None")
-    return compile_function(source, name, bindings(primitive, slow))
+        link(primitive)
+        source = UNARY.format(**parts, save=saved(primitive.names[0], {"x": "d", "y": "y"}))
+    function = compile_function(source, name, bindings(primitive, slow))
+    if not unless:
+        KERNEL_OF[function] = primitive.kernel
+    return function
 
 
 def binary(
@@ -357,7 +376,10 @@ def binary(
     scope = bindings(primitive, slow)
     if isinstance(primitive, Bilinear):  # products of arrays take no bare numbers, and look at shapes
         scope |= {"RAW": ARRAYS, "VIRTUAL": frozenset(), "BESIDE": frozenset()}
-    return compile_function(source, name, scope)
+    function = compile_function(source, name, scope)
+    if not (unless or reflected or isinstance(primitive, Bilinear)):
+        KERNEL_OF[function] = primitive.kernel
+    return function
 
 
 #: Who wants to know all of an application gets the record that apply() leaves.

@@ -24,6 +24,9 @@ ARRAY = "array"
 #: the whole array alive, and a loop that reads and writes one array goes on writing in place.
 SMALL = 4
 
+#: An array of so many elements may be kept alive: copying a part of it costs more than the whole is worth.
+KEPT = 256
+
 FULL = slice(None)
 
 
@@ -38,9 +41,14 @@ def filled(key: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
 def get_basic(x: Any, key: tuple[Any, ...]) -> Any:
     """x[key] for a key without arrays: a view, or a copy where it is much smaller than x."""
     y = x[key]
-    if type(y) is ndarray and y.size * SMALL <= x.size:
+    if type(y) is ndarray and is_small(y, x):
         return own(y)
     return y if y.ndim else y[()]
+
+
+def is_small(y: Any, x: Any) -> bool:
+    """Whether a part of an array is so small beside it that it is copied."""
+    return x.size > KEPT and y.size * SMALL <= x.size  # type: ignore[no-any-return]
 
 
 def own(y: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .numpy_kernels import VDOT
+from .numpy_kernels import VDOT, own_code
 
 
 # -- einsum ------------------------------------------------------------------------------------------------------
@@ -111,15 +111,31 @@ def einsum_spread(g: Any, subscripts: str, shape: tuple[int, ...]) -> Any:
     return result
 
 
+NEXT, AFTER_NEXT = np.array([1, 2, 0]), np.array([2, 0, 1])
+
+
+def cross(a: Any, b: Any) -> Any:
+    """numpy.cross of vectors of length 3 in the last axis."""
+    return a.take(NEXT, -1) * b.take(AFTER_NEXT, -1) - a.take(AFTER_NEXT, -1) * b.take(NEXT, -1)
+
+
 # -- symmetric matrices ------------------------------------------------------------------------------------------
 def hermitian(x: Any) -> Any:
     """(x + x^H) / 2."""
     return 0.5 * (x + x.conj().mT)
 
 
+def symmetric(x: Any) -> Any:
+    """(x + x^H) / 2, which is x itself where that is symmetric to the bit."""
+    return x if x.ndim == 2 and x.dtype.kind == "f" and x.tobytes() == x.tobytes("F") else hermitian(x)
+
+
+CHOLESKY, EIGH, EIGVALSH = own_code(np.linalg.cholesky), own_code(np.linalg.eigh), own_code(np.linalg.eigvalsh)
+
+
 def cholesky(x: Any) -> Any:
     """The lower factor of the Hermitian part of x."""
-    return np.linalg.cholesky(hermitian(x))
+    return CHOLESKY(symmetric(x))
 
 
 def eig(x: Any) -> tuple[Any, Any]:
@@ -133,13 +149,13 @@ def eigh(x: Any, values_of: str) -> tuple[Any, Any]:
 
     `values_of`: "eigvalsh" takes the values from there; the two differ in their last bits.
     """
-    w, v = np.linalg.eigh(hermitian(x))
+    w, v = EIGH(symmetric(x))
     return (eigvalsh(x) if values_of == "eigvalsh" else w), v
 
 
 def eigvalsh(x: Any) -> Any:
     """Eigenvalues, ascending, of the Hermitian part of x."""
-    return np.linalg.eigvalsh(hermitian(x))
+    return EIGVALSH(symmetric(x))
 
 
 def svd(x: Any, values_of: str) -> tuple[Any, Any, Any]:
@@ -402,17 +418,27 @@ SQUARES = {np.dtype(kind).char: _squares(kind) for kind in (np.float32, np.float
 NOTHING = (math.inf, 0.0)
 
 
+EINSUM = own_code(np.einsum)
+
+
+@lru_cache
+def squares(rank: int, axis: int) -> str:
+    """The subscripts of a sum of squares along an axis."""
+    labels = ascii_letters[:rank]
+    return f"{labels},{labels}->{labels.replace(labels[axis], '')}"
+
+
 def norm2(x: Any, axis: tuple[int, ...]) -> Any:
     """The Euclidean norm along the axes, scaled where squares over- or underflow."""
     x = np.asarray(x)
     low, high = SQUARES.get(x.dtype.char, NOTHING)
-    if x.ndim == len(axis) == 1 and x.dtype.kind == "f":
+    if x.ndim == len(axis) and x.dtype.kind == "f":
         square = VDOT(x, x)
         if low < square < high:
             return square.dtype.type(math.sqrt(square))
-    elif len(axis) == 1 and axis[0] == x.ndim - 1 and x.dtype.kind == "f":
-        square = np.einsum("...i,...i->...", x, x)
-        if x.size and low < square.item(square.argmin()) and square.item(square.argmax()) < high:
+    elif len(axis) == 1 and x.size and x.dtype.kind == "f":
+        square = EINSUM(squares(x.ndim, axis[0]), x, x)  # says nothing of overflow
+        if low < square.item(square.argmin()) and square.item(square.argmax()) < high:
             return np.sqrt(square)
     with np.errstate(all="ignore"):
         square = np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis)

@@ -8,12 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
-ndarray = np.ndarray
+ndarray, float64, DOUBLE = np.ndarray, np.float64, np.dtype(np.float64)
 
 #: Bytes from which on writing over a dead array beats allocating a new one (fresh pages cost more than the sum).
 LARGE = 1 << 15
@@ -436,9 +436,23 @@ def nan_to_num(x: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 
 # -- special values of the array API standard that NumPy has otherwise ---------------------------------------------
+def is_number(b: Any) -> bool:
+    """Whether b is a finite number."""
+    return (b.__class__ is float or b.__class__ is int or b.__class__ is float64) and isfinite(b)
+
+
 def floor_divide(a: Any, b: Any) -> Any:
     """floor(a / b), which is infinite for an infinite a, and -0 for -1 divided by infinity."""
     y = a // b
+    if y.__class__ is ndarray and y.ndim == 1 and len(y) <= SHORT:
+        # An infinite a makes NaN of y, and what an infinite b makes of it, 0 or -1, shows in the product with b.
+        try:
+            if isfinite(y.dot(b if b.__class__ is ndarray else y if is_number(b) else inf)):
+                return y
+        except (TypeError, ValueError):  # b is broadcast
+            pass
+    elif y.__class__ is float64 and isfinite(y) and isfinite(b):
+        return y
     if getattr(y, "dtype", BOOL).kind == "f" and (some_infinite(a) or some_infinite(b)):
         with np.errstate(all="ignore"):
             quotient = np.floor(np.divide(a, b))
@@ -452,6 +466,14 @@ BOOL = np.dtype(bool)
 def own_code(function: Callable[..., Any]) -> Callable[..., Any]:
     """What a function of NumPy's does once it has found nobody to hand the call to."""
     return getattr(function, "_implementation", function)  # type: ignore[no-any-return]
+
+
+def split_evenly(x: Any, sections: Any) -> Any:
+    """numpy.split along the first axis, quick where that is into a number of equal parts."""
+    if sections.__class__ is int and len(x) % sections == 0:
+        each = len(x) // sections
+        return [x[i : i + each] for i in range(0, len(x), each)]
+    return np.split(x, sections)
 
 
 #: It says nothing of overflow.
@@ -470,7 +492,7 @@ def some_infinite(x: Any) -> bool:
 def tanh(x: Any) -> Any:
     """numpy.tanh; of x + iy with infinite x, the imaginary part is 0 with the sign of y."""
     y = np.tanh(x)
-    if y.dtype.kind == "c" and np.isinf(np.real(x)).any():
+    if y.dtype is not DOUBLE and y.dtype.kind == "c" and np.isinf(np.real(x)).any():
         at = np.isinf(np.real(x)) & np.isfinite(np.imag(x))
         y = np.where(at, complex_of(np.real(y), np.copysign(0, np.imag(x))), y).astype(y.dtype)[()]
     return y
@@ -479,7 +501,7 @@ def tanh(x: Any) -> Any:
 def expm1(x: Any) -> Any:
     """numpy.expm1; of x + iy its real part stays what it is at y = 0, and -1 at x = -inf whatever y is."""
     y = np.expm1(x)
-    if y.dtype.kind == "c":
+    if y.dtype is not DOUBLE and y.dtype.kind == "c":
         a, b = np.real(x), np.imag(x)
         odd = (b == 0) | np.isinf(a) | ~np.isfinite(b)
         if odd.any():

@@ -14,7 +14,7 @@ from ..arrays.dtypes import is_floating, kind_of, numpy_dtype
 from ..arrays.libraries import library_of, to_numpy
 from ..tensor import RAW, Tensor, concrete, tensor
 from . import static
-from .declare import as_dtype, contains_tensor, dtype_of, operand, result_type, shape_of
+from .declare import NUMBERS, as_dtype, contains_tensor, dtype_of, operand, result_type, shape_of
 from .devices import to_device
 
 
@@ -117,11 +117,15 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
 
 def zeros_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Zeros of x's shape and dtype: a constant."""
+    if x.__class__ is Tensor and dtype is None and device is None:
+        return _made(np.zeros_like(x._data))
     return _full_like(x, 0, "zeros_like", dtype, device)
 
 
 def ones_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """Ones of x's shape and dtype: a constant."""
+    if x.__class__ is Tensor and dtype is None and device is None:
+        return _made(np.ones_like(x._data))
     return _full_like(x, 1, "ones_like", dtype, device)
 
 
@@ -132,6 +136,8 @@ def empty_like(x: Any, /, *, dtype: Any = None, device: Any = None) -> Tensor:
 
 def full_like(x: Any, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """That value everywhere, with x's shape and dtype."""
+    if x.__class__ is Tensor and dtype is None and device is None and fill_value.__class__ in NUMBERS:
+        return _made(np.full_like(x._data, fill_value))
     return _full_like(x, fill_value, "full_like", dtype, device)
 
 

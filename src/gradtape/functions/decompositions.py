@@ -13,6 +13,7 @@ import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
+from ..arrays.numpy_kernels import DOUBLE
 from ..errors import NoDerivativeError
 from ..primitive import Core, Elementwise, General, Zero, apply, scale_either
 from ..taylor_rules import Solves
@@ -66,6 +67,12 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
+#: In an untaped head: the Hermitian part of x, which is x where it is symmetric to the bit.
+SYMMETRIC = "x if x.dtype is DOUBLE and x.ndim == 2 and x.tobytes() == x.tobytes('F') else hermitian(x)"
+FLOATING = "(x.dtype is DOUBLE or x.dtype.kind in 'fc')"
+SCOPE = {"DOUBLE": DOUBLE, "hermitian": kernels.hermitian}
+
+
 # -- Cholesky and QR ---------------------------------------------------------------------------------------------
 def _phi(x: Any) -> Any:
     """The lower triangle with half of the diagonal."""
@@ -93,7 +100,7 @@ _CHOLESKY = General(
 )
 
 
-@untaped("kernel(x)", when="not upper and x.dtype.kind in 'fc'", kernel=kernels.cholesky)
+@untaped(f"np.linalg.cholesky({SYMMETRIC})", when=f"not upper and {FLOATING}", **SCOPE)
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     """The lower triangular L with positive diagonal and L L^H = x (or the upper one, L^H).
 
@@ -276,7 +283,7 @@ def eigvals(x: Any, /) -> Any:
     return eig(x).eigenvalues
 
 
-@untaped("kernel(x, 'eigh')", when="x.dtype.kind in 'fc'", named=EighResult, kernel=kernels.eigh)
+@untaped(f"np.linalg.eigh({SYMMETRIC})", when=FLOATING, named=EighResult, **SCOPE)
 def eigh(x: Any, /) -> EighResult:
     """Eigenvalues, ascending, and eigenvectors (columns) of a Hermitian matrix, as (eigenvalues, eigenvectors).
 
@@ -286,7 +293,7 @@ def eigh(x: Any, /) -> EighResult:
     return EighResult(*apply(_EIGH, matrices(x, "eigh"), values_of="eigh"))
 
 
-@untaped("kernel(x)", when="x.dtype.kind in 'fc'", kernel=kernels.eigvalsh)
+@untaped(f"np.linalg.eigvalsh({SYMMETRIC})", when=FLOATING, **SCOPE)
 def eigvalsh(x: Any, /) -> Any:
     """Eigenvalues, ascending, of a Hermitian matrix; see eigh.
 
@@ -383,7 +390,7 @@ _SVD_FULL = General(
 _SVDVALS = Zero("svdvals", kernels.svdvals, ("x",), Core((2,)))
 
 
-@untaped("np.linalg.svd(x, full_matrices=full_matrices)", named=SVDResult)
+@untaped("np.linalg.svd(x, full_matrices)", named=SVDResult)
 def svd(x: Any, /, *, full_matrices: bool = True) -> SVDResult:
     """The singular value decomposition x = U diag(S) Vh, S descending, as (U, S, Vh).
 

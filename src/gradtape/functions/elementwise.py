@@ -20,6 +20,7 @@ from ..primitive import FAST, PRODUCT, Elementwise, Linear, Zero, apply, scale, 
 from ..taylor_rules import Chosen, Equal, Flow, Solves
 from ..tensor import Tensor, underlying
 from .declare import (
+    PRIMITIVE_OF,
     dtype_of,
     elementwise,
     finish,
@@ -337,6 +338,7 @@ where = finish(
 _NAN_TO_NUM = Elementwise("nan_to_num", kernels.nan_to_num, (route(lambda g, x: select(g, isfinite(x))),))
 
 
+@untaped("np.nan_to_num(x, True, nan, posinf, neginf)")
 def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """x with numbers in place of NaN and the infinities (None: the largest there are), which get no gradient.
 
@@ -349,6 +351,7 @@ def nan_to_num(x: Any, /, nan: float = 0.0, posinf: float | None = None, neginf:
     return apply(_NAN_TO_NUM, operand(x, "nan_to_num", "x"), nan=nan, posinf=posinf, neginf=neginf)
 
 
+@untaped("x1 ** x2", arrays="x1 x2", when="x1.dtype is DOUBLE is x2.dtype", DOUBLE=kernels.DOUBLE)
 def float_power(x1: Any, x2: Any, /) -> Any:
     """x1 ** x2 in double precision at least, so that integers too have negative powers.
 
@@ -456,7 +459,7 @@ def real(x: Any, /) -> Any:
     return x if kind_of(dtype_of(x)) == "b" else positive(x)  # no `+` of booleans
 
 
-@untaped("x.imag", when="x.dtype.kind == 'c'")
+@untaped("x.imag")
 def imag(x: Any, /) -> Any:
     """Imaginary part of x; zeros if it is real."""
     x = operand(x, "imag", "x")
@@ -475,25 +478,33 @@ def complex(real: Any, imag: Any) -> Any:
     return apply(_COMPLEX, operand(real, "complex", "real"), operand(imag, "complex", "imag"))
 
 
-def abs(x: Any, /) -> Any:
+IS_COMPLEX = "d.dtype is not DOUBLE and d.dtype.kind == 'c'"
+abs = finish(
+    hotpath.unary(
+        PRIMITIVE_OF["abs"], lambda x: hypot(real(x), imag(x)) if is_complex(x) else _ABS(x), unless=IS_COMPLEX
+    ),
+    "abs",
     """Absolute value of x (of a complex x: its modulus); the slope at 0 is 0.
 
     >>> import gradtape as gt
     >>> float(gt.abs(3 + 4j))
     5.0
-    """
-    return hypot(real(x), imag(x)) if is_complex(x) else _ABS(x)
+    """,
+)
 
 
+@untaped("np.angle(x)")
 def angle(x: Any, /) -> Any:
     """Argument of a complex x, in radians."""
     x = operand(x, "angle", "x")
     return atan2(imag(x), real(x)) if is_complex(x) else apply(_ANGLE, x)
 
 
-def sign(x: Any, /) -> Any:
-    """-1, 0 or 1 by the sign of x; z / |z| for complex z."""
-    return ratio(x, abs(x)) if is_complex(x) else _SIGN(x)
+sign = finish(
+    hotpath.unary(PRIMITIVE_OF["sign"], lambda x: ratio(x, abs(x)) if is_complex(x) else _SIGN(x), unless=IS_COMPLEX),
+    "sign",
+    "-1, 0 or 1 by the sign of x; z / |z| for complex z.",
+)
 
 
 # -- piecewise constant ------------------------------------------------------------------------------------------

@@ -132,6 +132,15 @@ def _several(primitive: Linear, x: Any, s: Any, axes: Any, norm: str | None) -> 
     return _transformed(primitive, x, *_lengths(x, s, axes, primitive.name), _norm(norm, primitive.name))
 
 
+#: Precisions that NumPy's transforms keep.
+SINGLE_OR_DOUBLE = "x.dtype.char in 'fdFD'"
+SINGLE_OR_DOUBLE_A = SINGLE_OR_DOUBLE.replace("x.", "a.")
+#: As the primitive has it: NumPy's transform of real numbers differs in the last bit.
+COMPLEX = "x.astype(x.dtype.char.upper(), copy=False)"
+COMPLEX_A = COMPLEX.replace("x.", "a.")
+
+
+@untaped(f"np.fft.fftn({COMPLEX}, None, axes, norm)", when=f"s is None and {SINGLE_OR_DOUBLE}")
 def fftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "backward") -> Any:
     """The discrete Fourier transform over the axes (all by default), each cut or zero-filled to the length in `s`.
 
@@ -144,6 +153,7 @@ def fftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "back
     return _several(_FFTN, x, s, axes, norm)
 
 
+@untaped(f"np.fft.ifftn({COMPLEX}, None, axes, norm)", when=f"s is None and {SINGLE_OR_DOUBLE}")
 def ifftn(x: Any, /, *, s: Any = None, axes: Any = None, norm: str | None = "backward") -> Any:
     """The inverse of fftn."""
     return _several(_IFFTN, x, s, axes, norm)
@@ -179,11 +189,13 @@ def _from_half(x: Any, n: int, axis: int, norm: str) -> Any:
     return apply_linear(_IRFFT, resized(x, n // 2 + 1, axis), n=n, axis=axis, norm=norm)
 
 
+@untaped(f"np.fft.fft2({COMPLEX_A}, None, axes, norm)", arrays="a", when=f"s is None and {SINGLE_OR_DOUBLE_A}")
 def fft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
     """fftn over the last two axes, as numpy.fft.fft2."""
     return fftn(a, s=s, axes=axes, norm=norm)
 
 
+@untaped(f"np.fft.ifft2({COMPLEX_A}, None, axes, norm)", arrays="a", when=f"s is None and {SINGLE_OR_DOUBLE_A}")
 def ifft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
     """The inverse of fft2."""
     return ifftn(a, s=s, axes=axes, norm=norm)
@@ -197,12 +209,6 @@ def rfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) 
 def irfft2(a: Any, s: Any = None, axes: Any = (-2, -1), norm: str | None = None) -> Any:
     """The inverse of rfft2."""
     return irfftn(a, s=s, axes=axes, norm=norm)
-
-
-#: Precisions that NumPy's transforms keep.
-SINGLE_OR_DOUBLE = "x.dtype.char in 'fdFD'"
-#: As the primitive has it: NumPy's transform of real numbers differs in the last bit.
-COMPLEX = "x.astype(x.dtype.char.upper(), copy=False)"
 
 
 # -- one axis ----------------------------------------------------------------------------------------------------

@@ -321,12 +321,13 @@ def getitem(x: Any, key: Any, /) -> Any:
                     if not (known := k.__class__ in ENTRIES):
                         break
             if known:
+                data = x._data
                 try:
-                    y = x._data[key._data if key.__class__ is Tensor else key]
+                    y = data[key._data if key.__class__ is Tensor else key]
                 except Exception:  # parsed() says what is wrong
                     y = None
                 if y.__class__ in RAW:
-                    if y.__class__ is ndarray and y.size * kernels.SMALL <= x._data.size:
+                    if y.__class__ is ndarray and (kernels.is_small(y, data) or not y.ndim):
                         y = kernels.own(y)
                     handle = new(Tensor)
                     handle._data = y

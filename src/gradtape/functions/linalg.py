@@ -135,6 +135,7 @@ def _pinv_vjp(bar: Any, x: Any, y: Any) -> Any:
     return conjugate(a - x @ (y @ a) + b - (b @ y) @ x - yh @ bar @ yh)
 
 
+@untaped("np.linalg.pinv(x, rtol=rtol)")
 def pinv(x: Any, /, *, rtol: float | None = None) -> Any:
     """The Moore-Penrose pseudo-inverse; singular values up to rtol times the largest count as 0.
 
@@ -159,6 +160,7 @@ def lstsq(a: Any, b: Any, rcond: float | None = None) -> tuple[Any, Any, Any, An
     return x, residuals, rank, svdvals(a)
 
 
+@untaped("np.linalg.matrix_rank(x, rtol=rtol)")
 def matrix_rank(x: Any, /, *, rtol: float | None = None) -> Any:
     """How many singular values exceed rtol times the largest; no derivative flows through it."""
     return apply(_RANK, floating(operand(x, "linalg.matrix_rank", "x")), rtol=to_array(rtol))
@@ -345,6 +347,7 @@ def expm(x: Any, /) -> Any:
     return apply(_EXPM, matrices(x, "expm"), blocks=1)
 
 
+@untaped("np.linalg.matrix_power(x, n)", when="x.dtype.kind in 'fc' and n.__class__ is int and n > 0")
 def matrix_power(x: Any, n: int, /) -> Any:
     """x multiplied n times with itself; the inverse |n| times for negative n, the identity for 0.
 
@@ -358,6 +361,8 @@ def matrix_power(x: Any, n: int, /) -> Any:
         return matrix_power(inv(x), -n)
     if n == 0:
         return x * 0 + static(np.eye(shape_of(x)[-1], dtype=numpy_dtype(dtype_of(x))), x)
+    if n == 3:
+        return matmul(matmul(x, x), x)  # in NumPy's order
     result = None
     while n:
         if n & 1:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays.dtypes import is_floating
-from ..arrays.numpy_kernels import own_code
+from ..arrays.numpy_kernels import own_code, split_evenly
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
@@ -360,12 +360,14 @@ def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     return apply(_STACK, *parts, axis=axis)
 
 
+@untaped("np.hstack(arrays)", arrays="*arrays")
 def hstack(arrays: Any, /) -> Any:
     """The arrays joined along the second axis, or the only one."""
     parts = [atleast_1d(x) for x in _parts(arrays, "hstack")]
     return concat(parts, axis=0 if len(shape_of(parts[0])) == 1 else 1)
 
 
+@untaped("np.vstack(arrays)", arrays="*arrays")
 def vstack(arrays: Any, /) -> Any:
     """The arrays as rows, joined along the first axis."""
     return concat([atleast_2d(x) for x in _parts(arrays, "vstack")], axis=0)
@@ -383,7 +385,7 @@ def column_stack(arrays: Any, /) -> Any:
 
 
 # -- taking apart ------------------------------------------------------------------------------------------------
-@untaped("np.moveaxis(x, axis, 0)", named=tuple)
+@untaped("x.swapaxes(0, axis) if x.ndim < 3 else np.moveaxis(x, axis, 0)", named=tuple)
 def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices along an axis.
 
@@ -397,7 +399,10 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple([_get(x, (FULL,) * axis + (i,)) for i in range(shape[axis])])
 
 
-@untaped("np.split(x, indices_or_sections, axis)", named=list)
+@untaped(
+    "evenly(x, indices_or_sections) if axis == 0 else np.split(x, indices_or_sections, axis)",
+    named=list, evenly=split_evenly,
+)  # fmt: skip
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """x in so many equal parts along an axis (ValueError if it has none), or cut at these places.
 

@@ -486,7 +486,7 @@ def _conjugated(x: Any) -> Any:
     return conj(x) if is_complex(x) else x
 
 
-@untaped("a @ b", arrays="a b", when="0 < a.ndim <= 2 and 0 < b.ndim <= 2")
+@untaped("a.dot(b)", arrays="a b", when="a.ndim <= 2 >= b.ndim")
 def dot(a: Any, b: Any, /) -> Any:
     """NumPy's dot: the sum of products over the last axis of a and the last but one of b (its only one for a vector).
 
@@ -554,14 +554,14 @@ def kron(a: Any, b: Any, /) -> Any:
 
 
 # The triple product g . (a x b) is cyclic, and that is all of its derivatives.
-_CROSS = Bilinear("cross", np.cross, lambda g, b: _cross(b, g), lambda g, a: _cross(g, a), Core((1, 1)))
+_CROSS = Bilinear("cross", kernels.cross, lambda g, b: _cross(b, g), lambda g, a: _cross(g, a), Core((1, 1)))
 
 
 def _cross(a: Any, b: Any) -> Any:
     return apply(_CROSS, a, b)
 
 
-@untaped("np.cross(x1, x2, axis=axis)", arrays="x1 x2", when="x1.shape[axis] == 3 == x2.shape[axis]")
+@untaped("k(x1, x2)", arrays="x1 x2", when="axis == -1 and x1.shape[-1] == 3 == x2.shape[-1]", k=kernels.cross)
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The cross product of vectors of length 3 along an axis; other axes broadcast. Raises ValueError otherwise.
 

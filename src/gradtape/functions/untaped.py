@@ -22,7 +22,7 @@ import numpy as np
 from ..arrays.numpy_kernels import own_code
 from ..context import active
 from ..hotpath import compile_function
-from ..tensor import RAW, Tensor, new, tensor
+from ..tensor import RAW, Tensor, new
 
 Function = Callable[..., Any]
 
@@ -89,6 +89,16 @@ WRAPPED = """\
                     return t"""
 
 
+PARTS_WRAPPED = """\
+parts = []
+                for part in y:
+                    t = new(Tensor)
+                    t._data = part
+                    t._key = 0
+                    parts.append(t)
+                return make(named, parts)"""
+
+
 def untaped(
     expression: str, arrays: str = "x", when: str = "", named: Any = None, **names: Any
 ) -> Callable[[Function], Function]:
@@ -101,7 +111,7 @@ def untaped(
 
     def decorate(full: Function) -> Function:
         scope = {"np": np, "Tensor": Tensor, "ndarray": np.ndarray, "RAW": RAW, "active": active, "new": new}
-        scope |= {"named": named, "make": list_of if named is list else tuple.__new__, "tensor": tensor}
+        scope |= {"named": named, "make": list_of if named is list else tuple.__new__}
         quick = types.FunctionType(unwritten.__code__, scope, full.__name__)
         functools.update_wrapper(quick, full)
 
@@ -163,7 +173,7 @@ def source(full: Function, expression: str, arrays: str, when: str, named: Any) 
             arrays=" and ".join([f"{x}.__class__ is ndarray" for x in subjects]),
         )
     if named:
-        body = body.replace(f"if y.__class__ in RAW:\n{WRAPPED}", "return make(named, [tensor(part) for part in y])")
+        body = body.replace(f"if y.__class__ in RAW:\n{WRAPPED}", PARTS_WRAPPED)
         body = body.replace("if y.__class__ in RAW:\n                return y", "return make(named, y)")
     return f"def function({signature(full)}):\n{body}"
 

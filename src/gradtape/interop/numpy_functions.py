@@ -6,6 +6,7 @@ declared in functions/ first (see CONTRIBUTING.md). `out=` is dealt with for all
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import reduce as fold
 from inspect import signature
@@ -18,11 +19,12 @@ import gradtape as gt
 from ..arrays.numpy_kernels import own_code
 from ..errors import NoRuleError
 from ..functions import decompositions, linalg
+from ..functions.declare import NUMBERS
 from ..functions.manipulation import matrices_in
-from ..tensor import Tensor, lost
+from ..tensor import RAW, Tensor, lost
 from . import numpy_ported
 from .numpy_composites import TABLE, along
-from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, WRITING, is_followed, plain, store
+from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, is_followed, plain, store
 
 Rule = Callable[..., Any]
 
@@ -396,13 +398,20 @@ def _full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
 ) -> Any:
     a = gt.asarray(a)
+    if dtype is None is shape and fill_value.__class__ in NUMBERS:
+        return gt.full_like(a, fill_value)
     fill_value = gt.astype(gt.asarray(fill_value), a.dtype if dtype is None else dtype)
     return gt.broadcast_to(fill_value, a.shape if shape is None else shape)
 
 
 def like(value: int) -> Rule:
     """The rule of zeros_like, ones_like, empty_like."""
-    return lambda a, dtype=None, order="K", subok=True, shape=None, **_: _full_like(a, value, dtype, shape=shape)
+    own = (gt.zeros_like, gt.ones_like)[value]
+
+    def rule(a: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None, **_: Any) -> Any:
+        return own(a) if dtype is None is shape else _full_like(a, value, dtype, shape=shape)
+
+    return rule
 
 
 def _linspace(
@@ -443,7 +452,15 @@ def of_type(function: Rule) -> Rule:
 
 def on_values(function: Rule) -> Rule:
     """A function whose answer is no part of a derivative: it is given the values. Inside vmap it raises TypeError."""
-    return lambda *arguments, **keywords: function(*plain(arguments), **plain(keywords))
+    own = own_code(function)
+
+    def rule(*arguments: Any, **keywords: Any) -> Any:
+        x = arguments[0]
+        if len(arguments) == 1 and not keywords and x.__class__ is Tensor and x._data.__class__ in RAW:
+            return own(x._data)
+        return own(*plain(arguments), **plain(keywords))
+
+    return rule
 
 
 ON_VALUES = """
@@ -528,18 +545,17 @@ rules(np, {
 #: the Hermitian part).
 OF_NUMPY = """
     allclose append array_equal array_equiv average block choose column_stack compress concat concatenate convolve
-    correlate corrcoef cov cross delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud gradient
-    hstack inner insert interp logspace median nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
+    correlate corrcoef cov delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud gradient
+    hstack imag inner insert interp logspace median nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
     nanprod nanquantile nanstd nansum nanvar pad percentile polyval quantile ravel repeat reshape resize roll rollaxis
     rot90 select sinc sort squeeze take_along_axis tensordot trace trapezoid tril triu vander vdot vstack where
 """
-OF_NUMPY_LINALG = "cond cross diagonal matrix_power multi_dot pinv qr slogdet svd svdvals trace"
+OF_NUMPY_LINALG = "cond diagonal matrix_power multi_dot pinv qr slogdet svd svdvals trace"
 for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG)):
     for name in names.split():
         if (function := getattr(module, name, None)) is not None:
-            OWN[function] = own_code(function)
-            if name != "einsum" and not INTO.isdisjoint(signature(function).parameters):
-                WRITING.add(function)
+            most = math.inf if INTO.isdisjoint(signature(function).parameters) else 99 if name == "einsum" else 2
+            OWN[function] = own_code(function), most
 NAMED.update({
     type(getattr(np.linalg, name)(np.eye(1))): result
     for name, result in (

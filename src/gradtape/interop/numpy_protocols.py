@@ -8,6 +8,7 @@ computed on plain arrays if nobody differentiates the arguments, and raises NoRu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import gradtape as gt
 from ..context import active
 from ..errors import NoRuleError
 from ..functions import elementwise, indexing
-from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new, tensor
+from ..hotpath import KERNEL_OF
+from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new
 
 #: NumPy's names of universal functions that the array API standard, and so gradtape, calls otherwise.
 RENAMED = {
@@ -40,27 +42,33 @@ ACCUMULATIONS = {np.add: "cumulative_sum", np.multiply: "cumulative_prod"}
 UFUNCS: dict[Any, Callable[..., Any]] = {}
 lookup = UFUNCS.get
 
+#: What computes such a function where nobody looks on, on arrays and numbers of these types.
+KERNELS: dict[Any, Callable[..., Any]] = {}
+kernel_of = KERNELS.get
+OPERANDS = RAW - {complex}
+ndarray = np.ndarray
+
 #: The rule of each of NumPy's other functions, by function: filled by numpy_functions.py.
 RULES: dict[Any, Callable[..., Any]] = {}
 rule_of = RULES.get
 
 #: NumPy's own code of those functions whose rules say of values what NumPy says, but take longer: what is called where
-#: nobody looks on. Filled by numpy_functions.py.
-OWN: dict[Any, Callable[..., Any]] = {}
+#: nobody looks on. Beside it, how many arguments in order it takes before one may tell it to write, into an array or
+#: over its argument (that is for its rule): infinitely many if none does. Filled by numpy_functions.py.
+OWN: dict[Any, tuple[Callable[..., Any], float]] = {}
 own_of = OWN.get
 
 #: What becomes a Tensor.
 ARRAYS = RAW - {bool}
 
-#: Those of them that may be told to write, into an array or over their argument: by position from the third on, or by
-#: these names. That is for their rules.
-WRITING: set[Any] = set()
+#: The keywords by which a function is told to write.
 INTO = frozenset(["out", "overwrite_input"])
 
 #: gradtape's class for each of NumPy's with several named arrays.
 NAMED: dict[type, Any] = {}
 
 #: Types that take part in a call to which such a function can be applied as it is.
+TENSORS = (Tensor,)
 PLAIN = frozenset([(Tensor,), (Tensor, np.ndarray), (np.ndarray, Tensor)])
 
 ABSENT = object()
@@ -74,6 +82,8 @@ def install() -> None:
             function = getattr(elementwise, RENAMED.get(ufunc.__name__, ufunc.__name__), None)
             if function is not None:
                 UFUNCS[ufunc] = function
+    KERNELS.update({ufunc: KERNEL_OF[function] for ufunc, function in UFUNCS.items() if function in KERNEL_OF})
+    KERNELS.update({np.exp2: np.exp2, np.conjugate: np.conjugate})
     UFUNCS[np.divmod] = lambda a, b: (a // b, a % b)
     UFUNCS[np.modf] = lambda x: (fraction(gt.where(gt.isinf(x), 0.0, x)), gt.trunc(x))
     UFUNCS[np.ldexp] = lambda x, n: x * gt.exp2(gt.astype(n, gt.asarray(x).dtype))
@@ -83,6 +93,25 @@ def install() -> None:
 
 def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, *more: Any, **keywords: Any) -> Any:
     """What NumPy calls for `ufunc(a, b)`, or for one of its methods, when a Tensor is among the inputs."""
+    kernel = kernel_of(ufunc)
+    if kernel is not None and method == "__call__" and not keywords and not more and not active():
+        try:
+            if b.__class__ is Tensor:
+                if a.__class__ is Tensor:
+                    y = kernel(a._data, b._data)
+                else:
+                    y = kernel(a, b._data) if a.__class__ is ndarray or a.__class__ in OPERANDS else None
+            elif b is ABSENT:
+                y = kernel(a._data) if a.__class__ is Tensor else None
+            else:
+                y = kernel(a._data, b) if b.__class__ in OPERANDS and a.__class__ is Tensor else None
+            if y is not None:
+                handle = new(Tensor)
+                handle._data = y
+                handle._key = 0
+                return handle
+        except Exception:  # the function knows better what is wrong
+            pass
     if method == "__call__" and not keywords and not more:
         function = lookup(ufunc)
         if function is not None:
@@ -98,19 +127,36 @@ def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
     own = own_of(function)
-    if (
-        own is not None and not active() and types in PLAIN and (len(arguments) < 3 or function not in WRITING)
-        and (not keywords or INTO.isdisjoint(keywords))
-    ):  # fmt: skip
-        data = []
-        for x in arguments:
-            if x.__class__ is Tensor:
-                x = x._data
-            elif x.__class__ in LISTS:
-                x = bare(x)
-            data.append(x)
+    if own is not None and not active():
+        compute, most = own
         try:
-            y = own(*data, **{name: bare(x) for name, x in keywords.items()}) if keywords else own(*data)
+            if len(arguments) == 1 and not keywords and arguments[0].__class__ is Tensor:
+                y = compute(arguments[0]._data)
+            elif (
+                len(arguments) > most
+                or (types != TENSORS and types not in PLAIN)
+                or (keywords and most != inf and not INTO.isdisjoint(keywords))
+            ):
+                y = None
+            else:
+                data = []
+                for x in arguments:
+                    if x.__class__ is Tensor:
+                        x = x._data
+                    elif x.__class__ is list or x.__class__ is tuple:
+                        parts = []
+                        for part in x:
+                            parts.append(part._data if part.__class__ is Tensor else part)
+                        x = parts if x.__class__ is list else tuple(parts)
+                    data.append(x)
+                if keywords:
+                    for x in keywords.values():
+                        if x.__class__ not in SIMPLE:
+                            keywords = {name: bare(x) for name, x in keywords.items()}
+                            break
+                    y = compute(*data, **keywords)
+                else:
+                    y = compute(*data)
             kind = y.__class__
             if kind in ARRAYS:
                 handle = new(Tensor)
@@ -120,7 +166,13 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
             if kind is bool:  # the answer to a question
                 return y
             if kind in NAMED:
-                return tuple.__new__(NAMED[kind], [tensor(part) for part in y])
+                parts = []
+                for part in y:
+                    handle = new(Tensor)
+                    handle._data = part
+                    handle._key = 0
+                    parts.append(handle)
+                return tuple.__new__(NAMED[kind], parts)
         except Exception:  # the rule knows better what is wrong
             pass
     rule = rule_of(function)
@@ -135,7 +187,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
     if keywords and keywords.get("out") is not None:
         return into(rule, function, arguments, keywords)
     try:
-        return rule(*arguments, **keywords)
+        return rule(*arguments, **keywords) if keywords else rule(*arguments)
     except TypeError:  # NoRuleError is one, too: a keyword that gradtape does not know
         if is_followed((arguments, keywords)):
             raise
@@ -143,6 +195,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
 
 
 LISTS = frozenset([list, tuple])
+SIMPLE = frozenset([int, str, bool, float, type(None)])
 
 
 def bare(x: Any) -> Any:
