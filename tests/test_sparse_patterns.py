@@ -20,7 +20,8 @@ from .test_primitives import FLOWING, differentiated
 #: Functions that move elements: their patterns are exact.
 MOVES = {
     "reshape", "broadcast_to", "permute_dims", "concat", "stack", "matrix_transpose", "diagonal", "onto_diagonal",
-    "getitem", "gather", "scatter", "scatter_add", "setitem", "flip", "roll", "tril", "triu", "sum", "spread", "mean",
+    "getitem", "gather", "scatter", "scatter_add", "scatter_sum", "setitem",
+    "flip", "roll", "tril", "triu", "sum", "spread", "mean",
     "shift", "reorder", "select", "astype", "real", "imag", "conj", "complex", "identity",
 }  # fmt: skip
 

@@ -38,3 +38,21 @@ def test_assign_sub_accepts_it():
         y = gt.sum(gt.take(params, INDICES))
     params.assign_sub(0.5 * tape.gradient(y, params))
     assert params.tolist() == [0.5, 2.0, 2.0]
+
+
+def test_a_recorded_sweep_adds_up_the_slices_of_an_array_in_one_go():
+    """Not an array of full size for each: the gradient of a loop over elements stays linear, also when recorded."""
+    x = gt.asarray(np.linspace(0.1, 1.0, 40))
+    with gt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = gt.sum(x**3) + sum([x[i] ** 2 * x[i - 1] for i in range(1, 40)])
+        g = tape.gradient(y, x)
+        names = [record[0].name for record in tape._trace.slots.values() if record is not None]
+        h = tape.gradient(gt.sum(g * x), x)  # Hx + g
+    assert names.count("scatter_sum") == 1 and names.count("scatter") == 0
+    v = x.numpy()
+    want = 3 * v**2
+    want[1:] += 2 * v[1:] * v[:-1]
+    want[:-1] += v[1:] ** 2
+    np.testing.assert_allclose(g, want, rtol=1e-14)
+    np.testing.assert_allclose(h, 3 * want, rtol=1e-14)  # y is of degree 3 in x, so Hx = 2g

@@ -58,7 +58,7 @@ CALLS: dict[str, list[Arguments]] = {
     "fft.irfft": [call(VECTOR + 1j), call(X, n=5, axis=0)],
     "fft.rfft": [call(VECTOR), call(X, axis=0), call(X.astype(np.float32), n=3)],
     "elementwise.clip": [call(X, -0.5, 0.5), call(X, 0, 1), call(X.astype(np.float32), -0.5, 0.5)],
-    "indexing.nonzero": [call(X > 0), call(VECTOR), call(np.array([0, 2, 0]))],
+    "positions.nonzero": [call(X > 0), call(VECTOR), call(np.array([0, 2, 0]))],
     "indexing.take": [call(VECTOR, np.array([2, 0])), call(X, np.array([[1, 0]]), axis=1), call(X, 1, axis=0)],
     "indexing.take_along_axis": [call(X, np.argsort(X, axis=1), axis=1)],
     "linalg.det": [call(SQUARE), call(CUBE)],

@@ -66,6 +66,7 @@ from .functions.datatypes import bool_ as bool
 from .functions.elementwise import *
 from .functions.indexing import *
 from .functions.manipulation import *
+from .functions.positions import *
 from .functions.products import *
 from .functions.rearranging import *
 from .functions.reductions import *

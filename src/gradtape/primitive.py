@@ -109,7 +109,7 @@ class Primitive:
             bits = self.bits[count] = []
             for i in range(count):
                 wanted = self.needed(i)
-                bits.append(sum([1 << j for j, name in enumerate(names) if name in wanted]))
+                bits.append(sum([1 << j for j, name in enumerate(names) if name in wanted]) if wanted else 0)
         return bits
 
     def environment(self, y: Any, arguments: Sequence[Any], parameters: dict[str, Any]) -> dict[str, Any]:
@@ -169,11 +169,11 @@ class Linear(Primitive):
     `accumulate(total, g, **parameters)` adds the transpose into an array in place (reindexing functions).
     `overwrite(g, index, *saved, **parameters)` gives a transpose by writing over a cotangent that the sweep alone
     holds, or None (functional updates).
-    `matrix(shape, **parameters)`: the function's matrix on the elements of its one argument in a row, of scipy.sparse,
-    where that is what it is made of.
+    `matrix(shape, **parameters)`: its scipy.sparse matrix on the elements of its one argument, where it is made of one.
+    `sum_of_transposes(*gs, keys, shape)`: the sum of transposes that differ in the parameter `key` only.
     """
 
-    __slots__ = ("transpose", "linear", "accumulate", "overwrite", "variadic", "plain", "matrix")
+    __slots__ = ("transpose", "linear", "accumulate", "overwrite", "variadic", "plain", "matrix", "sum_of_transposes")
 
     def __init__(
         self,
@@ -191,6 +191,7 @@ class Linear(Primitive):
         super().__init__(name, kernel, arguments, batch, register=register)
         self.transpose, self.accumulate, self.overwrite = transpose, accumulate, overwrite
         self.linear, self.matrix = None if linear is None else tuple(linear), matrix
+        self.sum_of_transposes: Linear | None = None  # given afterwards: it refers to this one
         self.variadic = len(self.arguments) != 1 or self.arguments == ("*",)
         #: Whether the transpose of its one argument is all there is to its pullback.
         self.plain = not self.variadic and linear is None and accumulate is None and overwrite is None

@@ -25,7 +25,7 @@ from .functions.manipulation import astype, broadcast_to
 from .functions.reductions import sum_to
 from .functions.static import zeros
 from .hotpath import SKIP, lift
-from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, scale
+from .primitive import Bilinear, Elementwise, General, Linear, Primitive, Route, Rule, Spec, apply, scale
 from .tensor import Tensor, Variable, tensor, tracked
 
 ndarray = np.ndarray
@@ -47,6 +47,41 @@ def fit(g: Any, spec: Any) -> Any:
         if g.dtype != dtype:
             g = astype(g, dtype)
     return g
+
+
+class ScatterSum:
+    """The transposes of slices of one array, in a sweep that is recorded: added up in one go when they are asked for.
+
+    One by one each would be an array of full size, and a loop over the elements of an array quadratic.
+    """
+
+    __slots__ = ("primitive", "spec", "cotangents", "keys")
+
+    def __init__(self, primitive: Linear, spec: Spec, g: Tensor, key: Any):
+        self.primitive, self.spec, self.cotangents, self.keys = primitive, spec, [g], [key]
+
+    @staticmethod
+    def suits(primitive: Primitive, g: Any, spec: Spec) -> bool:
+        """Whether this is such a transpose, of plain arrays."""
+        return (
+            primitive.__class__ is Linear and primitive.sum_of_transposes is not None
+            and g.__class__ is Tensor and spec.shape != () and g.dtype == spec.dtype
+        )  # fmt: skip
+
+    def __add__(self, other: Any) -> Any:
+        if other.__class__ is ScatterSum:
+            self.cotangents += other.cotangents
+            self.keys += other.keys
+            return self
+        return add(self.dense(), other)
+
+    def dense(self) -> Any:
+        """The array."""
+        if len(self.keys) == 1:
+            return self.primitive.transpose(self.cotangents[0], self.spec, key=self.keys[0])
+        together = self.primitive.sum_of_transposes
+        assert together is not None
+        return apply(together, *self.cotangents, keys=tuple(self.keys), shape=self.spec.shape)
 
 
 def reaches(records: Iterable[Any], sources: set[int]) -> set[int]:
@@ -84,7 +119,7 @@ def pull_back(
         g = take(record[1], None)
         if g is None:  # nothing downstream needed this
             continue
-        if g.__class__ is OuterSum:
+        if g.__class__ is OuterSum or g.__class__ is ScatterSum:
             g = g.dense()
         if inner and record[1] in inner:
             kept[record[1]] = g
@@ -115,7 +150,7 @@ def pull_back(
                     cotangents[ka] = None
                     cotangents[ka] = add_into(total, part)
                 else:
-                    cotangents[ka] = add(total, part)
+                    cotangents[ka] = total + part if total.__class__ is ScatterSum else add(total, part)
                 part = total = None  # what only the table holds may be written over
             last, k, s, spec = 1, kb, last_s, last_spec
         elif size == 7:
@@ -150,7 +185,7 @@ def pull_back(
             cotangents[k] = None
             cotangents[k] = add_into(total, part)
         else:
-            cotangents[k] = add(total, part)
+            cotangents[k] = total + part if total.__class__ is ScatterSum else add(total, part)
         part = total = None
     cotangents.update(kept)
 
@@ -190,6 +225,13 @@ def pull_general(
             primitive.accumulate(total, g, *saved[1:], **parameters)
             cotangents[k] = total
             continue
+        if not raw and ScatterSum.suits(primitive, g, spec):
+            slices = ScatterSum(primitive, spec, g, parameters["key"])
+            if total is None or total.__class__ is ScatterSum:
+                cotangents[k] = slices if total is None else total + slices
+            else:
+                cotangents[k] = add(total, slices.dense())
+            continue
         part = None
         if raw and type(primitive) is Linear and primitive.overwrite is not None and is_held_once(g):
             # An update of a few elements costs no copy of the rest.
@@ -208,7 +250,9 @@ def pull_general(
 
 def plus(total: Any, part: Any) -> Any:
     """The sum of two cotangents, where None is zero."""
-    return part if total is None else add(total, part)
+    if total is None:
+        return part
+    return total + part if total.__class__ is ScatterSum else add(total, part)
 
 
 def is_held_once(g: Any) -> bool:
@@ -386,7 +430,7 @@ def run(trace: Trace, seeds: dict[int, Any], sources: list[int], consume: bool) 
     results = list(map(seeds.get, sources))
     for i in range(len(results)):  # enumerate would hold on to g
         g = results[i]
-        if g.__class__ is OuterSum:
+        if g.__class__ is OuterSum or g.__class__ is ScatterSum:
             results[i] = g.dense()
         elif raw and g.__class__ is ndarray and g.nbytes > LARGE and g.base is None and getrefcount(g) > HELD_ONCE:
             # More than the table, the list, this name and getrefcount's argument refer to it: a large slope

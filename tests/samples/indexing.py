@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import gradtape as gt
-from gradtape.functions.indexing import scatter, updated
+from gradtape.functions.indexing import _SCATTER_SUM, scatter, updated
+from gradtape.primitive import apply
 
 from . import beside, sample
 
@@ -72,6 +73,24 @@ for label, (x, key) in BASIC.items():
     sample("scatter", lambda g, key=key, s=x.shape: scatter(g, key, s), random.normal(size=shape),
            numpy=numpy_scatter(key, x.shape), label=label)  # fmt: skip
     sample("setitem", put(key), random.normal(size=shape), x, numpy=numpy_put(key), label=label)
+
+def sums(*keys: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """The sum of arrays added at keys into zeros, and the same by NumPy."""
+
+    def by_numpy(*gs: Any) -> Any:
+        return sum([numpy_scatter(key, shape)(g) for g, key in zip(gs, keys, strict=True)])
+
+    return lambda *gs: apply(_SCATTER_SUM, *gs, keys=keys, shape=shape), by_numpy
+
+
+for label, gs, (function, by_numpy) in (
+    ("slices", (vector[:4], vector[1:4]), sums((slice(0, 4),), (slice(1, 4),), shape=(5,))),
+    ("elements", (vector[0], vector[1], vector[2]), sums((0,), (-1,), (0,), shape=(5,))),
+    ("rows", (matrix, matrix[0], matrix[:, :1]), sums((), (1,), (slice(None), slice(2, 3)), shape=matrix.shape)),
+    ("None", (matrix[None, 1], matrix[:, 2]), sums((None, 1), (slice(None, None, -1), 0), shape=matrix.shape)),
+    ("complex", (complex_vector, complex_vector[0]), sums((slice(None),), (2,), shape=complex_vector.shape)),
+):
+    sample("scatter_sum", function, *gs, numpy=by_numpy, label=label)
 
 ARRAYS = {
     "list": (vector, [3, 0, 3]), "2-d index": (vector, np.array([[0, 4], [4, 4]])), "rows": (matrix, rows % 3),

@@ -6,6 +6,7 @@ or a mask; the arrays come apart from it, in order, because they may be batched 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from math import prod
 from sys import getrefcount
@@ -75,6 +76,14 @@ def scatter_basic(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
     z = np.zeros(shape, g.dtype)
     z[key] = g
     return z if shape else z[()]
+
+
+def scatter_sum(*gs: Any, keys: Sequence[tuple[Any, ...]], shape: tuple[int, ...]) -> Any:
+    """Zeros of that shape with each g added at its key without arrays."""
+    z = scatter_basic(gs[0], keys[0], shape)
+    for g, key in zip(gs[1:], keys[1:], strict=True):
+        z[key] += g
+    return z
 
 
 def mostly(g: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

@@ -7,6 +7,9 @@ flattened array, which are taken, or added at.
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -214,6 +217,11 @@ def gather(xp: Any, x: Any, *indices: Any, key: Key) -> Any:
     return xp.reshape(y, (*shape[: where.along], *where.shape, *shape[where.along + 1 :]))
 
 
+def scatter_sum(xp: Any, *gs: Any, keys: Sequence[Key], shape: tuple[int, ...]) -> Any:
+    """indexing_kernels.scatter_sum."""
+    return reduce(operator.add, [scatter(xp, g, key, shape) for g, key in zip(gs, keys, strict=True)])
+
+
 def scatter_add(xp: Any, g: Any, *indices: Any, key: Key, shape: tuple[int, ...]) -> Any:
     """Zeros of that shape with g added at a key; what meets at one place is summed."""
     where = places(xp, key, indices, shape)
@@ -292,5 +300,7 @@ def max_at(xp: Any, n: int, positions: Any, values: Any) -> Any:
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (add_at, gather, getitem, last_writers, max_at, put_slices, scatter, scatter_add, setitem)
+    for function in (
+        add_at, gather, getitem, last_writers, max_at, put_slices, scatter, scatter_add, scatter_sum, setitem,
+    )
 }

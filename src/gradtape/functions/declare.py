@@ -26,6 +26,10 @@ Function = Callable[..., Any]
 PRIMITIVE_OF: dict[str, Any] = {}
 
 
+#: The kernel of each public function that is nothing else where nobody looks on.
+KERNEL_OF = hotpath.KERNEL_OF
+
+
 def operand(x: Any, function: str = "this function", argument: str = "argument") -> Any:
     """A Tensor, or what NumPy makes of the value; lists may contain Tensors. Raises TypeError for other objects."""
     if isinstance(x, Tensor) or type(x) in RAW:

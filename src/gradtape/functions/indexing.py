@@ -15,7 +15,7 @@ import numpy as np
 from ..arrays import indexing_kernels as kernels
 from ..arrays.dtypes import kind_of
 from ..arrays.indexing_kernels import ARRAY, FULL
-from ..arrays.libraries import library_of, to_numpy
+from ..arrays.libraries import library_of
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear, leave_records
 from ..tensor import (
@@ -27,12 +27,10 @@ from ..tensor import (
     is_observed,
     ndarray,
     new,
-    tensor,
-    to_array,
     touch,
 )
-from .declare import contains_tensor, default_float, dtype_of, normalized_axes, operand, shape_of
-from .elementwise import equal, where
+from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
+from .elementwise import where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
 from .static import library_like, static
 from .untaped import untaped
@@ -263,6 +261,20 @@ _GETITEM = Linear(
     "getitem", kernels.get_basic, lambda g, x, key: _scattered(g, key, (), x.shape), batch=_gather_batch,
     accumulate=kernels.add_basic,
 )  # fmt: skip
+# The transposes of several slices of one array, added up. To be had for the sweep's own work: see sweep.ScatterSum.
+_SCATTER_SUM: Linear = Linear(
+    "scatter_sum",
+    kernels.scatter_sum,
+    lambda g, i, specs, saved, keys, shape: _read(g, keys[i], ()),
+    batch=lambda size, values, flags, keys, shape: apply(
+        _SCATTER_SUM,
+        *[v if f else broadcast_to(v, (size, *v.shape)) for v, f in zip(values, flags, strict=True)],
+        keys=tuple([(FULL, *key) for key in keys]),
+        shape=(size, *shape),
+    ),
+    arguments=("*",),
+)
+_GETITEM.sum_of_transposes = _SCATTER_SUM
 _GATHER = Linear(
     "gather",
     kernels.get_arrays,
@@ -471,7 +483,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     (axis,) = normalized_axes(axis, len(shape_of(x)), "take")
-    indices = _integers(indices, "take")
+    indices = integers(indices, "take")
     n = shape_of(x)[axis]
     if mode == "clip":
         indices = where(indices < 0, 0, where(indices >= n, n - 1, indices))
@@ -482,7 +494,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise
     return getitem(x, ((FULL,) * axis + (indices,)))
 
 
-def _integers(indices: Any, function: str) -> Any:
+def integers(indices: Any, function: str) -> Any:
     """Index arrays of a function, lists too."""
     indices = operand(indices, function, "indices")
     if not isinstance(indices, Tensor) and library_of(indices) is None:
@@ -520,7 +532,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
     >>> gt.take_along_axis(x, gt.asarray([[1], [0]]), axis=1).tolist()
     [[1.0], [2.0]]
     """
-    x, indices = operand(x, "take_along_axis", "x"), _integers(indices, "take_along_axis")
+    x, indices = operand(x, "take_along_axis", "x"), integers(indices, "take_along_axis")
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     (axis,) = normalized_axes(axis, len(shape_of(x)), "take_along_axis")
@@ -530,64 +542,7 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
 def put_along_axis(x: Tensor, indices: Any, values: Any, axis: int) -> None:
     """x[i, indices[i, j, ...], ...] = values[i, j, ...]: writes into the handle x, as x[key] = values does."""
     (axis,) = normalized_axes(axis, len(shape_of(x)), "put_along_axis")
-    setitem(x, _along(x, _integers(indices, "put_along_axis"), axis), values)
-
-
-def compress(condition: Any, x: Any, /, *, axis: int | None = None) -> Any:
-    """The slices along `axis` (elements of the flattened x) where the one-axis condition holds."""
-    x, condition = operand(x, "compress", "x"), operand(condition, "compress", "condition")
-    (where_true,) = np.nonzero(to_numpy(to_array(condition)))
-    return take(x, where_true, axis=axis)
-
-
-def extract(condition: Any, x: Any, /) -> Any:
-    """The elements of x where the condition holds, as one axis."""
-    return compress(reshape(operand(condition, "extract", "condition"), (-1,)), x)
-
-
-# -- positions ---------------------------------------------------------------------------------------------------
-@untaped("np.nonzero(x)", when="x.ndim", named=tuple)
-def nonzero(x: Any, /) -> tuple[Any, ...]:
-    """Per axis, the indices of the elements that are not 0: constants for every derivative.
-
-    How many there are depends on the values, so there is none inside vmap (TypeError).
-
-    >>> import gradtape as gt
-    >>> [i.tolist() for i in gt.nonzero(gt.asarray([0.0, 5.0, 0.0, 7.0]))]
-    [[1, 3]]
-    """
-    x = operand(x, "nonzero", "x")
-    if not shape_of(x):
-        raise ValueError("gradtape.nonzero: x is a single number; it needs at least one axis")
-    found = [static(i, x) for i in np.nonzero(to_numpy(to_array(x)))]
-    return tuple([tensor(i) if isinstance(x, Tensor) and not isinstance(i, Tensor) else i for i in found])
-
-
-def argwhere(x: Any, /) -> Any:
-    """The indices of the elements that are not 0, one row for each: constants for every derivative."""
-    x = operand(x, "argwhere", "x")
-    rows = static(np.argwhere(to_numpy(to_array(x))), x)
-    return tensor(rows) if isinstance(x, Tensor) and not isinstance(rows, Tensor) else rows
-
-
-def flatnonzero(x: Any, /) -> Any:
-    """The indices of the elements of the flattened x that are not 0: constants for every derivative."""
-    return nonzero(reshape(operand(x, "flatnonzero", "x"), (-1,)))[0]
-
-
-def one_hot(indices: Any, /, num_classes: int, *, dtype: Any = None, axis: int = -1) -> Any:
-    """1 at each index and 0 elsewhere, along a new axis of that length; all 0 for an index out of range.
-
-    >>> import gradtape as gt
-    >>> gt.one_hot(gt.asarray([1, 0]), 3).tolist()
-    [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]
-    """
-    indices = _integers(indices, "one_hot")
-    shape = shape_of(indices)
-    (axis,) = normalized_axes(axis, len(shape) + 1, "one_hot")
-    classes = np.arange(num_classes).reshape([-1 if a == axis else 1 for a in range(len(shape) + 1)])
-    expanded = reshape(indices, (*shape[:axis], 1, *shape[axis:]))
-    return astype(equal(expanded, static(classes, indices)), dtype or default_float(indices))
+    setitem(x, _along(x, integers(indices, "put_along_axis"), axis), values)
 
 
 def install() -> None:
@@ -595,7 +550,4 @@ def install() -> None:
     Tensor.__getitem__, Tensor.__setitem__ = getitem, setitem  # type: ignore[attr-defined]
 
 
-__all__ = [
-    "argwhere", "compress", "extract", "flatnonzero", "nonzero", "one_hot", "put_along_axis", "take",
-    "take_along_axis",
-]  # fmt: skip
+__all__ = ["put_along_axis", "take", "take_along_axis"]

@@ -18,7 +18,7 @@ import gradtape as gt
 from ..context import active
 from ..errors import NoRuleError
 from ..functions import elementwise, indexing
-from ..hotpath import KERNEL_OF
+from ..functions.declare import KERNEL_OF
 from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new
 
 #: NumPy's names of universal functions that the array API standard, and so gradtape, calls otherwise.

@@ -10,7 +10,8 @@ import numpy as np
 import gradtape as gt
 
 from ..functions import elementwise as e
-from ..functions.indexing import nonzero, take
+from ..functions.indexing import take
+from ..functions.positions import nonzero
 from ..functions.products import einsum as _einsum
 from ..functions.sorting import searchsorted as _searchsorted
 from ..nest import flatten
