@@ -498,6 +498,8 @@ def apply_virtual(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
     observers = active()
     if not observers:
         y = top.apply(primitive, level, arguments, parameters)
+        if primitive.outputs == 1:
+            return y if isinstance(y, Tensor) else tensor(y)
     else:
         for argument in arguments:
             if type(argument) is Variable:
@@ -510,11 +512,9 @@ def apply_virtual(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
             ACTIVE.set(observers)
     if isinstance(y, Tensor):  # nothing of this level flowed through: an ordinary value of a lower one
         return y
+    handles: Any = tensor(y) if primitive.outputs == 1 else tuple([p if isinstance(p, Tensor) else tensor(p) for p in y])
     if primitive.outputs != 1:
-        handles: Any = tuple([part if isinstance(part, Tensor) else tensor(part) for part in y])
         y = tuple([part._data for part in handles])
-    else:
-        handles = tensor(y)
     watching = tuple([o for o in observers if o.level >= level])
     if watching and not isinstance(primitive, Zero):
         data = [a._data if isinstance(a, Tensor) else a for a in arguments]

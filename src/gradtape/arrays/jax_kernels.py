@@ -12,7 +12,9 @@ from .standard_linalg import contracted
 SPECIAL = "jax.scipy.special"
 
 #: Kernels that are left as they are: their parameters are keys, or how much they give depends on the values.
-EAGER = frozenset("gather getitem last_writers scatter scatter_add scatter_sum setitem to_device".split())
+EAGER = frozenset(
+    ["gather", "getitem", "last_writers", "scatter", "scatter_add", "scatter_sum", "setitem", "to_device"]
+)
 
 
 def compiled(kernel: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from ..arrays.libraries import to_numpy
 from ..context import active
 from ..hotpath import compile_function
 from ..tensor import Tensor, concrete, ndarray, note_exit, tensor, to_array
-from . import indexing, manipulation
+from . import indexing, manipulation, positions
 from .devices import to_device
 from .elementwise import clip, conj, imag, positive, real
 from .linalg import diagonal, trace
@@ -162,12 +162,12 @@ def _conj(self: Tensor) -> Any:
 
 def _nonzero(self: Tensor) -> Any:
     """Per axis, the indices of the elements that are not 0."""
-    return indexing.nonzero(self)
+    return positions.nonzero(self)
 
 
 def _compress(self: Tensor, condition: Any, axis: int | None = None) -> Any:
     """The slices along `axis` (elements of the flattened x) where the condition holds."""
-    return indexing.compress(condition, self, axis=axis)
+    return positions.compress(condition, self, axis=axis)
 
 
 def _searchsorted(self: Tensor, v: Any, side: str = "left", sorter: Any = None) -> Any:

@@ -12,8 +12,8 @@ import numpy as np
 from ..arrays import linalg_kernels as kernels
 from ..arrays.numpy_kernels import OuterSum, own_code
 from ..context import active
-from ..primitive import Bilinear, Core, Linear, apply, apply_linear
-from ..tensor import Tensor, tensor
+from ..primitive import Bilinear, Core, Linear, apply, apply_linear, apply_virtual
+from ..tensor import Tensor, VirtualTensor, tensor
 from .declare import all_arrays, bilinear_function, fitting, is_complex, normalized_axes, operand, operators, shape_of
 from .elementwise import conj, multiply
 from .manipulation import reshape
@@ -148,8 +148,9 @@ _TALL = "db.ndim == 2 and da.ndim > 2"
 
 
 def _matmul_slow(a: Any, b: Any) -> Any:
-    if type(a) is ndarray and type(b) is ndarray and a.ndim == b.ndim == 2 and a.shape[1] == b.shape[0]:
-        return a @ b
+    if type(b) is ndarray and b.ndim == 2 and (type(a) is ndarray or type(a) is VirtualTensor):
+        if a.shape[-1:] == b.shape[:1] and len(a.shape) < 3:
+            return a @ b if type(a) is ndarray else apply_virtual(_MATMUL, (a, b), {})
     if not all_arrays((a, b)):
         if is_sparse(a) or is_sparse(b):
             return sparse_matmul(a, b)
@@ -587,9 +588,8 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 
 def install() -> None:
     """Give Tensor its operator @ and its transposes."""
-    Tensor.__matmul__, Tensor.__rmatmul__ = operators(  # type: ignore
-        _MATMUL, _matmul_slow, unless=_TALL, takes=is_sparse
-    )
+    both = operators(_MATMUL, _matmul_slow, unless=_TALL, takes=is_sparse)
+    Tensor.__matmul__, Tensor.__rmatmul__ = both  # type: ignore[attr-defined]
     Tensor.mT = property(matrix_transpose, doc="The last two axes exchanged.")  # type: ignore[attr-defined]
 
 

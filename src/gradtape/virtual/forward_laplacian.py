@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -181,7 +182,26 @@ class Jets(NamedTuple):
 
     def value(self, along: Directions) -> Any:
         """The primitive on all examples."""
+        if self.raw and self.primitive.batch == "align" and are_level(self.values, self.flags):
+            return self.primitive.kernel(*self.values, **self.parameters)
         return over_examples(self.primitive, along.examples, self.values, self.flags, self.parameters)
+
+
+def are_level(values: list[Any], flags: list[bool]) -> bool:
+    """Whether they are plain arrays, those of all examples of one rank, the others of one less at most: then they
+    broadcast as they are."""
+    rank = 0
+    for value, flag in zip(values, flags, strict=True):
+        if value.__class__ is not ndarray:
+            return False
+        if flag:
+            if rank and value.ndim != rank:
+                return False
+            rank = value.ndim
+    for value, flag in zip(values, flags, strict=True):
+        if not flag and value.ndim >= rank:
+            return False
+    return True
 
 
 #: What to do by primitive and which arguments move.
@@ -376,7 +396,7 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     if slope is None:  # nothing flows through this argument
         return y, None, None, 0
     rank = len(y.shape) - 1
-    times = scale if primitive.singular else multiply
+    times = scale if primitive.singular else mul if raw else multiply
     route = primitive.slopes[index]
     push: Callable[[Any], Any]
     if isinstance(route, Route):
@@ -397,7 +417,7 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
             return push(spread(first, rank, 2))
 
-    if raw and times is multiply and not isinstance(route, Route) and Scaled.can_be(slope, first):
+    if times is mul and not isinstance(route, Route) and Scaled.can_be(slope, first):
         return y, Scaled(slope, first), half, 0
     return y, (moved if raw else moved()), half, 0
 
