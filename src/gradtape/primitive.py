@@ -512,9 +512,9 @@ def apply_virtual(primitive: Primitive, arguments: tuple[Any, ...], parameters: 
             ACTIVE.set(observers)
     if isinstance(y, Tensor):  # nothing of this level flowed through: an ordinary value of a lower one
         return y
-    handles: Any = tensor(y) if primitive.outputs == 1 else tuple([p if isinstance(p, Tensor) else tensor(p) for p in y])
-    if primitive.outputs != 1:
-        y = tuple([part._data for part in handles])
+    many = primitive.outputs != 1
+    handles: Any = tuple([x if isinstance(x, Tensor) else tensor(x) for x in y]) if many else tensor(y)
+    y = tuple([part._data for part in handles]) if many else y
     watching = tuple([o for o in observers if o.level >= level])
     if watching and not isinstance(primitive, Zero):
         data = [a._data if isinstance(a, Tensor) else a for a in arguments]

@@ -148,9 +148,10 @@ _TALL = "db.ndim == 2 and da.ndim > 2"
 
 
 def _matmul_slow(a: Any, b: Any) -> Any:
-    if type(b) is ndarray and b.ndim == 2 and (type(a) is ndarray or type(a) is VirtualTensor):
-        if a.shape[-1:] == b.shape[:1] and len(a.shape) < 3:
-            return a @ b if type(a) is ndarray else apply_virtual(_MATMUL, (a, b), {})
+    kind = type(a)
+    plain = type(b) is ndarray and (kind is ndarray or kind is VirtualTensor)
+    if plain and b.ndim == 2 and len(a.shape) < 3 and a.shape[-1:] == b.shape[:1]:
+        return a @ b if kind is ndarray else apply_virtual(_MATMUL, (a, b), {})
     if not all_arrays((a, b)):
         if is_sparse(a) or is_sparse(b):
             return sparse_matmul(a, b)

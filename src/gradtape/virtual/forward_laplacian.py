@@ -190,18 +190,17 @@ class Jets(NamedTuple):
 def are_level(values: list[Any], flags: list[bool]) -> bool:
     """Whether they are plain arrays, those of all examples of one rank, the others of one less at most: then they
     broadcast as they are."""
-    rank = 0
-    for value, flag in zip(values, flags, strict=True):
+    rank = most = 0
+    for value, flag in zip(values, flags):
         if value.__class__ is not ndarray:
             return False
-        if flag:
-            if rank and value.ndim != rank:
-                return False
-            rank = value.ndim
-    for value, flag in zip(values, flags, strict=True):
-        if not flag and value.ndim >= rank:
+        if not flag:
+            most = max(most, value.ndim)
+        elif rank and value.ndim != rank:
             return False
-    return True
+        else:
+            rank = value.ndim
+    return most < rank
 
 
 #: What to do by primitive and which arguments move.
