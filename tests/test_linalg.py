@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -245,6 +248,78 @@ def test_expm_against_scipy() -> None:
         got, tangent = gt.jvp(la.expm, (a,), (e,))
         np.testing.assert_allclose(array(got), value, rtol=1e-9, atol=1e-12 * np.abs(value).max())
         np.testing.assert_allclose(array(tangent), frechet, rtol=1e-9, atol=1e-12 * np.abs(frechet).max())
+
+
+# -- parts of a result that are well conditioned where others are not -----------------------------------------------
+def by_digits(f: Callable[[Any], Any], order: int) -> np.ndarray:
+    """The derivative at 0 of a function of one of mpmath's numbers to an array, by differences with 250 digits."""
+    with mpmath.workdps(250):
+        h = mpmath.mpf(10) ** -40
+        weights = [(-1) ** (order - k) * mpmath.binomial(order, k) / h**order for k in range(order + 1)]
+        return np.vectorize(complex)(sum([w * f((k - mpmath.mpf(order) / 2) * h) for k, w in enumerate(weights)]))
+
+
+def qr_by_digits(a: Any) -> tuple[Any, Any]:
+    """Q and R with a positive diagonal by Gram and Schmidt's process."""
+    q, r = a.copy(), np.full((a.shape[1], a.shape[1]), mpmath.mpf(0), object)
+    for j in range(a.shape[1]):
+        for i in range(j):
+            r[i, j] = conjugated(q[:, i]) @ q[:, j]
+            q[:, j] -= r[i, j] * q[:, i]
+        r[j, j] = mpmath.sqrt(mpmath.re(conjugated(q[:, j]) @ q[:, j]))
+        q[:, j] /= r[j, j]
+    return q, r
+
+
+conjugated = np.vectorize(mpmath.conj, otypes=[object])
+exactly = np.vectorize(mpmath.mpmathify, otypes=[object])
+
+
+def assert_exact_to_third_order(f: Callable[[Any], Any], exact: Callable[[Any], Any]) -> None:
+    """Derivatives at 0 of a function of one number to an array: nested reverse and forward mode and Taylor mode."""
+    apart = lambda t: (lambda y: gt.stack([gt.real(y), gt.imag(y)]))(f(t))
+    backward = forward = apart
+    for order in (1, 2, 3):
+        backward = gt.jacobian(backward)
+        forward = lambda t, g=forward: gt.jvp(g, (t,), (1.0,))[1]
+        want = by_digits(exact, order)
+        for got in (backward(0.0), forward(0.0), gt.taylor(apart, 0.0, 1.0, order).derivatives[order]):
+            np.testing.assert_allclose(array(got), [want.real, want.imag], rtol=0, atol=1e-13 * np.abs(want).max())
+
+
+def two(m: int, n: int, kind: type) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix and a direction."""
+    random = np.random.default_rng(5)
+    a, b = random.normal(size=(2, 2, m, n))
+    return (a[0], a[1]) if kind is float else (a[0] + 1j * b[0], a[1] + 1j * b[1])
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize(("m", "n", "k"), [(3, 3, 2), (4, 3, 2), (4, 3, 1), (3, 3, 1)])
+def test_qr_loses_nothing_before_a_column_that_is_nearly_dependent(m: int, n: int, k: int, kind: type) -> None:
+    a, b = two(m, n, kind)
+    a[:, k] = a[:, 0] + 1e-6 * a[:, k] + (k - 1) * a[:, 1]
+    sign = np.sign(np.diagonal(np.linalg.qr(a)[1]).real)
+    if m == n == k + 1 and kind is float:
+        k = n  # the last column of Q, what is orthogonal to the others, depends on them alone
+
+    def parts(t: Any) -> Any:
+        q, r = la.qr(gt.asarray(a) + t * b)
+        return gt.concat([(q * sign)[:, :k], (r * sign[:, None])[:k].mT])
+
+    def exact(t: Any) -> Any:
+        q, r = qr_by_digits(exactly(a) + t * exactly(b))
+        return np.concatenate([q[:, :k], r[:k].T])
+
+    assert_exact_to_third_order(parts, exact)
+
+
+def test_qr_of_singular_matrices() -> None:
+    b = np.array([[1.0, 2], [3, -1]])
+    q, r = gt.jvp(la.qr, (np.array([[1.0, 2], [0, 0]]),), (b,))[1]  # the last pivot is 0 and stays finite
+    signs = np.sign(np.linalg.qr(np.array([[1.0, 2], [0, 0]]))[0].diagonal())
+    np.testing.assert_allclose(array(q) * signs, [[0, -3], [3, 0]], atol=1e-15)
+    np.testing.assert_allclose(array(r) * signs[:, None], [[1, 2], [0, -7]], atol=1e-15)
 
 
 # -- norms -------------------------------------------------------------------------------------------------------

@@ -117,6 +117,13 @@ def hermitian(x: Any) -> Any:
     return 0.5 * (x + x.conj().mT)
 
 
+def solve_triangular(a: Any, b: Any, lower: bool) -> Any:
+    """a^-1 b by substitution: elimination exchanges no rows of an upper triangular matrix."""
+    if lower:
+        return np.linalg.solve(a[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
+    return np.linalg.solve(a, b)
+
+
 def cholesky(x: Any) -> Any:
     """The lower factor of the Hermitian part of x."""
     return np.linalg.cholesky(hermitian(x))
