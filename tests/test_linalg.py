@@ -322,6 +322,25 @@ def test_qr_of_singular_matrices() -> None:
     np.testing.assert_allclose(array(r) * signs[:, None], [[1, 2], [0, -7]], atol=1e-15)
 
 
+def cholesky_by_digits(a: Any) -> Any:
+    """The lower factor with a positive diagonal."""
+    y = np.full(a.shape, mpmath.mpf(0), object)
+    for j in range(len(a)):
+        rest = a[j:, j] - y[j:, :j] @ conjugated(y[j, :j])
+        y[j:, j] = rest / mpmath.sqrt(mpmath.re(rest[0]))
+    return y
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize("k", [1, 2])
+def test_cholesky_loses_nothing_before_a_pivot_that_is_nearly_zero(k: int, kind: type) -> None:
+    a, b = two(3, 3, kind)
+    a = np.tril(a, -1) + np.diag([1e-6 if j == k else 1.0 for j in range(3)])
+    a, b = a @ a.conj().T, b + b.conj().T
+    parts = lambda t: la.cholesky(gt.asarray(a) + t * b)[:, :k]
+    assert_exact_to_third_order(parts, lambda t: cholesky_by_digits(exactly(a) + t * exactly(b))[:, :k])
+
+
 # -- norms -------------------------------------------------------------------------------------------------------
 def test_norm_at_zero_and_at_extremes() -> None:
     zero = np.zeros(3)

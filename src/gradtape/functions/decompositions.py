@@ -74,15 +74,26 @@ def _phi(x: Any) -> Any:
     return x * static(np.tri(n, dtype=dtype) - 0.5 * np.eye(n, dtype=dtype), x)
 
 
-def _cholesky_vjp(bar: Any, y: Any) -> Any:
-    yh = adjoint(y)
-    z = solve_matrices(yh, hermitian_part(_phi(yh @ bar)))
-    return conjugate(adjoint(solve_matrices(yh, adjoint(z))))
+def _below_and_diagonal(x: Any) -> tuple[Any, Any]:
+    """Factors that leave what is below the diagonal, and the diagonal."""
+    n, dtype = x.shape[-1], real_numpy_dtype(x)
+    return static(np.tri(n, k=-1, dtype=dtype), x), static(np.eye(n, dtype=dtype), x)
 
 
+# With W = dX L^-H and N the lower triangle of L^-1 W with half of the diagonal, dL = W - L N^H below the diagonal, and
+# N L on it: column by column like L itself, so that columns lose nothing, at any order, where a later pivot is near 0.
 def _cholesky_jvp(dx: Any, y: Any) -> Any:
-    z = solve_matrices(y, hermitian_part(dx))
-    return y @ _phi(adjoint(solve_matrices(y, adjoint(z))))
+    below, diagonal = _below_and_diagonal(y)
+    w = adjoint(solve_triangular(y, hermitian_part(dx), lower=True))
+    n = _phi(solve_triangular(y, w, lower=True))
+    return (w - y @ adjoint(n)) * below + n * y * diagonal
+
+
+def _cholesky_vjp(bar: Any, y: Any) -> Any:
+    below, diagonal = _below_and_diagonal(y)
+    yh, b = adjoint(y), bar * below
+    w = b + solve_triangular(yh, _phi(bar * y * diagonal - adjoint(b) @ y), lower=False)
+    return conjugate(hermitian_part(solve_triangular(yh, adjoint(w), lower=False)))
 
 
 _CHOLESKY = General(
@@ -124,30 +135,24 @@ def _qr_frame(x: Any, r: Any) -> tuple[Any, Any]:
     return where(static(np.diag(~there), r), 1.0, r), static(there.astype(real_numpy_dtype(r)), r)
 
 
-def _qr_triangle(r: Any) -> tuple[Any, Any]:
-    """Factors that leave what is above the diagonal, and the diagonal."""
-    n, dtype = r.shape[-1], real_numpy_dtype(r)
-    return static(np.tri(n, k=-1, dtype=dtype).T, r), static(np.eye(n, dtype=dtype), r)
-
-
 def _qr_jvp(dx: Any, x: Any, q: Any, r: Any) -> tuple[Any, Any]:
     a, there = _qr_frame(x, r)
-    above, diagonal = _qr_triangle(r)
+    below, diagonal = _below_and_diagonal(r)
     w = solve_triangular(a.mT, dx.mT, lower=True).mT
     c = adjoint(q) @ w
     pivots = real(c) * a * diagonal
     if there is not None:
         c, w = c * there, w * there
     dq = w - q @ adjoint(_phi(c + adjoint(c)))
-    return dq, (adjoint(dq) @ x + adjoint(q) @ dx) * above + pivots
+    return dq, (adjoint(dq) @ x + adjoint(q) @ dx) * below.mT + pivots
 
 
 def _qr_vjp(bq: Any, br: Any, x: Any, q: Any, r: Any) -> Any:
     a, there = _qr_frame(x, r)
-    above, diagonal = _qr_triangle(r)
+    below, diagonal = _below_and_diagonal(r)
     pivots = outside = None
     if br is not None:
-        b = br * above
+        b = br * below.mT
         bq, outside = plus(bq, x @ adjoint(b)), q @ b
         pivots = real(br) * a * diagonal
     p = _phi(adjoint(bq) @ q)
