@@ -12,6 +12,7 @@ import pytest
 
 import gradtape as gt
 from gradtape.functions import linalg as la
+from gradtape.tf.linalg import triangular_solve
 
 random = np.random.default_rng(8)
 
@@ -339,6 +340,19 @@ def test_cholesky_loses_nothing_before_a_pivot_that_is_nearly_zero(k: int, kind:
     a, b = a @ a.conj().T, b + b.conj().T
     parts = lambda t: la.cholesky(gt.asarray(a) + t * b)[:, :k]
     assert_exact_to_third_order(parts, lambda t: cholesky_by_digits(exactly(a) + t * exactly(b))[:, :k])
+
+
+def test_triangular_solve_loses_nothing_before_a_pivot_that_is_nearly_zero() -> None:
+    a, b = [np.tril(x) for x in two(3, 3, float)]
+    a[0, 0], a[2, 2] = 0.4, 1e-6
+    parts = lambda t: triangular_solve(gt.asarray(a) + t * b, np.ones((3, 1)))[:2, 0]
+
+    def exact(t: Any) -> Any:
+        m = exactly(a) + t * exactly(b)
+        first = 1 / m[0, 0]
+        return np.array([first, (1 - m[1, 0] * first) / m[1, 1]])
+
+    assert_exact_to_third_order(parts, exact)
 
 
 # -- norms -------------------------------------------------------------------------------------------------------

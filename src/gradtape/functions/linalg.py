@@ -91,14 +91,19 @@ def solve(x1: Any, x2: Any, /) -> Any:
     >>> gt.linalg.solve(gt.asarray([[2.0, 0.0], [0.0, 4.0]]), gt.asarray([2.0, 2.0])).tolist()
     [1.0, 0.5]
     """
+    return solution(solve_matrices, x1, x2)
+
+
+def solution(solver: Any, x1: Any, x2: Any) -> Any:
+    """What the solver gives for a stack of matrices, of a vector too."""
     a = matrices(x1, "solve", "x1")
     b = floating(operand(x2, "linalg.solve", "x2"))
     vector = len(shape_of(b)) == 1
     if not shape_of(b) or shape_of(b)[-1 if vector else -2] != shape_of(a)[-1]:
         raise ValueError(f"gradtape.linalg.solve: shapes {tuple(shape_of(a))} and {tuple(shape_of(b))} do not fit")
     if not vector:
-        return solve_matrices(a, b)
-    y = solve_matrices(a, column(b))
+        return solver(a, b)
+    y = solver(a, column(b))
     return reshape(y, y.shape[:-1])
 
 
