@@ -355,6 +355,29 @@ def test_triangular_solve_loses_nothing_before_a_pivot_that_is_nearly_zero() -> 
     assert_exact_to_third_order(parts, exact)
 
 
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize(
+    "values", [[3.0, 2, 1e-4], [3.0, 1, 0.5, 0.05, 1e-3, 1e-5], [*range(1, 11), 1e-4, 1e-5]], ids=len
+)
+def test_det_loses_nothing_where_two_singular_values_are_nearly_zero(values: list[float], kind: type) -> None:
+    n = len(values)
+    a, b = two(n, n, kind)
+    u, _, v = np.linalg.svd(a)
+    a, b = (u * values) @ v, b / n
+
+    def parts(t: Any) -> Any:
+        x = gt.asarray(a) + t * b
+        return gt.concat([la.det(x)[None], gt.sum(gt.conj(gt.vjp(la.det, x)[1](1.0)[0]), axis=0)])
+
+    def exact(t: Any) -> Any:
+        x = mpmath.matrix((exactly(a) + t * exactly(b)).tolist())
+        d = mpmath.det(x)
+        cofactors = np.array((d * x**-1).tolist(), dtype=object).T
+        return np.array([d, *np.sum(cofactors, axis=0)])
+
+    assert_exact_to_third_order(parts, exact)
+
+
 # -- norms -------------------------------------------------------------------------------------------------------
 def test_norm_at_zero_and_at_extremes() -> None:
     zero = np.zeros(3)
