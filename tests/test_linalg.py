@@ -276,7 +276,7 @@ conjugated = np.vectorize(mpmath.conj, otypes=[object])
 exactly = np.vectorize(mpmath.mpmathify, otypes=[object])
 
 
-def assert_exact_to_third_order(f: Callable[[Any], Any], exact: Callable[[Any], Any]) -> None:
+def assert_exact_to_third_order(f: Callable[[Any], Any], exact: Callable[[Any], Any], error: float = 1e-13) -> None:
     """Derivatives at 0 of a function of one number to an array: nested reverse and forward mode and Taylor mode."""
     apart = lambda t: (lambda y: gt.stack([gt.real(y), gt.imag(y)]))(f(t))
     backward = forward = apart
@@ -285,7 +285,7 @@ def assert_exact_to_third_order(f: Callable[[Any], Any], exact: Callable[[Any], 
         forward = lambda t, g=forward: gt.jvp(g, (t,), (1.0,))[1]
         want = by_digits(exact, order)
         for got in (backward(0.0), forward(0.0), gt.taylor(apart, 0.0, 1.0, order).derivatives[order]):
-            np.testing.assert_allclose(array(got), [want.real, want.imag], rtol=0, atol=1e-13 * np.abs(want).max())
+            np.testing.assert_allclose(array(got), [want.real, want.imag], rtol=0, atol=error * np.abs(want).max())
 
 
 def two(m: int, n: int, kind: type) -> tuple[np.ndarray, np.ndarray]:
@@ -353,6 +353,21 @@ def test_triangular_solve_loses_nothing_before_a_pivot_that_is_nearly_zero() -> 
         return np.array([first, (1 - m[1, 0] * first) / m[1, 1]])
 
     assert_exact_to_third_order(parts, exact)
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (4, 2), (2, 4)])
+def test_pinv_loses_no_more_than_a_rounding_of_the_matrix_does(m: int, n: int, kind: type) -> None:
+    a, b = two(m, n, kind)
+    u, s, v = np.linalg.svd(a, full_matrices=False)
+    a = (u * [*s[:-1], 1e-4]) @ v
+
+    def exact(t: Any) -> Any:
+        x = mpmath.matrix((exactly(a) + t * exactly(b)).tolist())
+        y = (x.H * x) ** -1 * x.H if m >= n else x.H * (x * x.H) ** -1
+        return np.array(y.tolist(), dtype=object)
+
+    assert_exact_to_third_order(lambda t: la.pinv(gt.asarray(a) + t * b), exact, error=1e-10)
 
 
 @pytest.mark.parametrize("kind", [float, complex])

@@ -29,7 +29,7 @@ from .decompositions import (
     svd,
     svdvals,
 )
-from .elementwise import abs, exp, imag, real, stop_gradient
+from .elementwise import abs, exp, imag, real, round, stop_gradient, where
 from .manipulation import reshape
 from .matrices import (
     adjoint,
@@ -130,14 +130,23 @@ _PINV = General(
 def _pinv_jvp(dx: Any, x: Any, y: Any) -> Any:
     """-Y dX Y + Y Y^H dX^H (1 - X Y) + (1 - Y X) dX^H Y^H Y (Golub and Pereyra 1973), at constant rank."""
     e, yh = adjoint(dx), adjoint(y)
-    a, b = e @ yh @ y, y @ yh @ e
-    return a - y @ (x @ a) + b - (b @ x) @ y - y @ dx @ y
+    rows, columns = _dependent(x, y)
+    of_rows = where(rows, y @ yh @ (e - (e @ x) @ y), 0.0)
+    return of_rows + where(columns, (e - y @ (x @ e)) @ yh @ y, 0.0) - y @ dx @ y
 
 
 def _pinv_vjp(bar: Any, x: Any, y: Any) -> Any:
     e, yh = adjoint(bar), adjoint(y)
     a, b = e @ y @ yh, yh @ y @ e
-    return conjugate(a - x @ (y @ a) + b - (b @ y) @ x - yh @ bar @ yh)
+    rows, columns = _dependent(x, y)
+    return conjugate(where(rows, a - x @ (y @ a), 0.0) + where(columns, b - (b @ y) @ x, 0.0) - yh @ bar @ yh)
+
+
+def _dependent(x: Any, y: Any) -> tuple[Any, Any]:
+    """Whether rows, and columns, of x are linearly dependent: else 1 - x y, or 1 - y x, is 0, and rounding in its place
+    would be multiplied by the square of y."""
+    rank = per_matrix(round(real(_trace_of_product(x, y.mT))))
+    return rank < x.shape[-2], rank < x.shape[-1]
 
 
 def pinv(x: Any, /, *, rtol: float | None = None) -> Any:
