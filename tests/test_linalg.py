@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import permutations
+from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
 import gradtape as gt
 from gradtape.functions import linalg as la
+from gradtape.tf.linalg import triangular_solve
 
 random = np.random.default_rng(8)
 
@@ -245,6 +249,148 @@ def test_expm_against_scipy() -> None:
         got, tangent = gt.jvp(la.expm, (a,), (e,))
         np.testing.assert_allclose(array(got), value, rtol=1e-9, atol=1e-12 * np.abs(value).max())
         np.testing.assert_allclose(array(tangent), frechet, rtol=1e-9, atol=1e-12 * np.abs(frechet).max())
+
+
+# -- parts of a result that are well conditioned where others are not -----------------------------------------------
+def by_digits(f: Callable[[Any], Any], order: int) -> np.ndarray:
+    """The derivative at 0 of a function of one of mpmath's numbers to an array, by differences with 250 digits."""
+    with mpmath.workdps(250):
+        h = mpmath.mpf(10) ** -40
+        weights = [(-1) ** (order - k) * mpmath.binomial(order, k) / h**order for k in range(order + 1)]
+        return np.vectorize(complex)(sum([w * f((k - mpmath.mpf(order) / 2) * h) for k, w in enumerate(weights)]))
+
+
+def qr_by_digits(a: Any) -> tuple[Any, Any]:
+    """Q and R with a positive diagonal by Gram and Schmidt's process."""
+    q, r = a.copy(), np.full((a.shape[1], a.shape[1]), mpmath.mpf(0), object)
+    for j in range(a.shape[1]):
+        for i in range(j):
+            r[i, j] = conjugated(q[:, i]) @ q[:, j]
+            q[:, j] -= r[i, j] * q[:, i]
+        r[j, j] = mpmath.sqrt(mpmath.re(conjugated(q[:, j]) @ q[:, j]))
+        q[:, j] /= r[j, j]
+    return q, r
+
+
+conjugated = np.vectorize(mpmath.conj, otypes=[object])
+exactly = np.vectorize(mpmath.mpmathify, otypes=[object])
+
+
+def assert_exact_to_third_order(f: Callable[[Any], Any], exact: Callable[[Any], Any], error: float = 1e-13) -> None:
+    """Derivatives at 0 of a function of one number to an array: nested reverse and forward mode and Taylor mode."""
+    apart = lambda t: (lambda y: gt.stack([gt.real(y), gt.imag(y)]))(f(t))
+    backward = forward = apart
+    for order in (1, 2, 3):
+        backward = gt.jacobian(backward)
+        forward = lambda t, g=forward: gt.jvp(g, (t,), (1.0,))[1]
+        want = by_digits(exact, order)
+        for got in (backward(0.0), forward(0.0), gt.taylor(apart, 0.0, 1.0, order).derivatives[order]):
+            np.testing.assert_allclose(array(got), [want.real, want.imag], rtol=0, atol=error * np.abs(want).max())
+
+
+def two(m: int, n: int, kind: type) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix and a direction."""
+    random = np.random.default_rng(5)
+    a, b = random.normal(size=(2, 2, m, n))
+    return (a[0], a[1]) if kind is float else (a[0] + 1j * b[0], a[1] + 1j * b[1])
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize(("m", "n", "k"), [(3, 3, 2), (4, 3, 2), (4, 3, 1), (3, 3, 1)])
+def test_qr_loses_nothing_before_a_column_that_is_nearly_dependent(m: int, n: int, k: int, kind: type) -> None:
+    a, b = two(m, n, kind)
+    a[:, k] = a[:, 0] + 1e-6 * a[:, k] + (k - 1) * a[:, 1]
+    sign = np.sign(np.diagonal(np.linalg.qr(a)[1]).real)
+    if m == n == k + 1 and kind is float:
+        k = n  # the last column of Q, what is orthogonal to the others, depends on them alone
+
+    def parts(t: Any) -> Any:
+        q, r = la.qr(gt.asarray(a) + t * b)
+        return gt.concat([(q * sign)[:, :k], (r * sign[:, None])[:k].mT])
+
+    def exact(t: Any) -> Any:
+        q, r = qr_by_digits(exactly(a) + t * exactly(b))
+        return np.concatenate([q[:, :k], r[:k].T])
+
+    assert_exact_to_third_order(parts, exact)
+
+
+def test_qr_of_singular_matrices() -> None:
+    b = np.array([[1.0, 2], [3, -1]])
+    q, r = gt.jvp(la.qr, (np.array([[1.0, 2], [0, 0]]),), (b,))[1]  # the last pivot is 0 and stays finite
+    signs = np.sign(np.linalg.qr(np.array([[1.0, 2], [0, 0]]))[0].diagonal())
+    np.testing.assert_allclose(array(q) * signs, [[0, -3], [3, 0]], atol=1e-15)
+    np.testing.assert_allclose(array(r) * signs[:, None], [[1, 2], [0, -7]], atol=1e-15)
+
+
+def cholesky_by_digits(a: Any) -> Any:
+    """The lower factor with a positive diagonal."""
+    y = np.full(a.shape, mpmath.mpf(0), object)
+    for j in range(len(a)):
+        rest = a[j:, j] - y[j:, :j] @ conjugated(y[j, :j])
+        y[j:, j] = rest / mpmath.sqrt(mpmath.re(rest[0]))
+    return y
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize("k", [1, 2])
+def test_cholesky_loses_nothing_before_a_pivot_that_is_nearly_zero(k: int, kind: type) -> None:
+    a, b = two(3, 3, kind)
+    a = np.tril(a, -1) + np.diag([1e-6 if j == k else 1.0 for j in range(3)])
+    a, b = a @ a.conj().T, b + b.conj().T
+    parts = lambda t: la.cholesky(gt.asarray(a) + t * b)[:, :k]
+    assert_exact_to_third_order(parts, lambda t: cholesky_by_digits(exactly(a) + t * exactly(b))[:, :k])
+
+
+def test_triangular_solve_loses_nothing_before_a_pivot_that_is_nearly_zero() -> None:
+    a, b = [np.tril(x) for x in two(3, 3, float)]
+    a[0, 0], a[2, 2] = 0.4, 1e-6
+    parts = lambda t: triangular_solve(gt.asarray(a) + t * b, np.ones((3, 1)))[:2, 0]
+
+    def exact(t: Any) -> Any:
+        m = exactly(a) + t * exactly(b)
+        first = 1 / m[0, 0]
+        return np.array([first, (1 - m[1, 0] * first) / m[1, 1]])
+
+    assert_exact_to_third_order(parts, exact)
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize(("m", "n"), [(3, 3), (4, 2), (2, 4)])
+def test_pinv_loses_no_more_than_a_rounding_of_the_matrix_does(m: int, n: int, kind: type) -> None:
+    a, b = two(m, n, kind)
+    u, s, v = np.linalg.svd(a, full_matrices=False)
+    a = (u * [*s[:-1], 1e-4]) @ v
+
+    def exact(t: Any) -> Any:
+        x = mpmath.matrix((exactly(a) + t * exactly(b)).tolist())
+        y = (x.H * x) ** -1 * x.H if m >= n else x.H * (x * x.H) ** -1
+        return np.array(y.tolist(), dtype=object)
+
+    assert_exact_to_third_order(lambda t: la.pinv(gt.asarray(a) + t * b), exact, error=1e-10)
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize(
+    "values", [[3.0, 2, 1e-4], [3.0, 1, 0.5, 0.05, 1e-3, 1e-5], [*range(1, 11), 1e-4, 1e-5]], ids=len
+)
+def test_det_loses_nothing_where_two_singular_values_are_nearly_zero(values: list[float], kind: type) -> None:
+    n = len(values)
+    a, b = two(n, n, kind)
+    u, _, v = np.linalg.svd(a)
+    a, b = (u * values) @ v, b / n
+
+    def parts(t: Any) -> Any:
+        x = gt.asarray(a) + t * b
+        return gt.concat([la.det(x)[None], gt.sum(gt.conj(gt.vjp(la.det, x)[1](1.0)[0]), axis=0)])
+
+    def exact(t: Any) -> Any:
+        x = mpmath.matrix((exactly(a) + t * exactly(b)).tolist())
+        d = mpmath.det(x)
+        cofactors = np.array((d * x**-1).tolist(), dtype=object).T
+        return np.array([d, *np.sum(cofactors, axis=0)])
+
+    assert_exact_to_third_order(parts, exact)
 
 
 # -- norms -------------------------------------------------------------------------------------------------------

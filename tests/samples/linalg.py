@@ -8,6 +8,7 @@ import gradtape as gt
 from gradtape.derivatives.matrix_function import TaylorCoefficients, derivative
 from gradtape.functions import linalg as la
 from gradtape.functions.decompositions import _faint, _gap_quotient, _negligible
+from gradtape.functions.matrices import solve_triangular
 from gradtape.primitive import REGISTRY, apply
 
 from . import beside, sample
@@ -58,6 +59,11 @@ sample("solve", la.solve, stack, real(2, 2), numpy=np.linalg.solve)
 sample("solve", la.solve, real(2, 2) + 2 * np.eye(2), real(2, 2, 1), numpy=np.linalg.solve)
 sample("solve", la.solve, z, complex_(3, 2), numpy=np.linalg.solve, label="complex")
 sample("solve", la.solve, empty, np.zeros((0, 2)), numpy=np.linalg.solve)
+for label, lower, make in (("lower", True, np.tril), ("upper", False, np.triu)):
+    substituted = lambda a, b, lower=lower: solve_triangular(a, b, lower)
+    for a in (square, stack, z, empty):
+        sample("solve_triangular", substituted, make(a), a[..., :2], numpy=np.linalg.solve,
+               label=f"{label} {a.dtype.kind}{a.shape}")  # fmt: skip
 sample("inv", la.inv, square, numpy=np.linalg.inv)
 sample("inv", la.inv, stack, numpy=np.linalg.inv)
 sample("inv", la.inv, z, numpy=np.linalg.inv, label="complex")
@@ -100,6 +106,9 @@ sample("cholesky", la.cholesky, empty, numpy=np.linalg.cholesky)
 for m, n in ((3, 3), (4, 2), (2, 4)):
     sample("qr", la.qr, real(m, n), numpy=lambda x: tuple(np.linalg.qr(x)), tolerance=10)
 sample("qr", la.qr, complex_(3, 2), numpy=lambda x: tuple(np.linalg.qr(x)), label="complex", tolerance=10)
+for label, x in (("complex square", z), ("rank 1", np.array([[3.0, 6], [4, 8]])), ("1 x 1", np.array([[2.0]])),
+                 ("0 x 0", empty), ("3 x 0", np.zeros((3, 0))), ("0 x 3", np.zeros((0, 3)))):  # fmt: skip
+    sample("qr", la.qr, x, numpy=lambda x: tuple(np.linalg.qr(x)), label=label, tolerance=10)
 sample("qr", lambda x: la.qr(x, mode="r"), real(2, 3, 2), numpy=lambda x: np.linalg.qr(x)[1], label="r", tolerance=10)
 sample("qr_complete", lambda x: la.qr(gt.stop_gradient(x), mode="complete"), real(3, 2), smooth=False, batched=False,
        wrt=())  # fmt: skip

@@ -90,8 +90,8 @@ SIGNATURES = {
     "cholesky": "(n,n)->(n,n)", "det": "(n,n)->()", "eig": "(n,n)->(n),(n,n)", "eigh": "(n,n)->(n),(n,n)",
     "eigvalsh": "(n,n)->(n)", "expm": "(n,n)->(n,n)", "inv": "(n,n)->(n,n)", "matrix_rank": "(m,n)->()",
     "pinv": "(m,n)->(n,m)", "qr": "(m,n)->(m,k),(k,n)", "qr_complete": "(m,n)->(m,m),(m,n)",
-    "slogdet": "(n,n)->(),()", "solve": "(n,n),(n,r)->(n,r)", "svd": "(m,n)->(m,k),(k),(k,n)",
-    "svd_full": "(m,n)->(m,m),(k),(n,n)",
+    "slogdet": "(n,n)->(),()", "solve": "(n,n),(n,r)->(n,r)", "solve_triangular": "(n,n),(n,r)->(n,r)",
+    "svd": "(m,n)->(m,k),(k),(k,n)", "svd_full": "(m,n)->(m,m),(k),(n,n)",
     "svdvals": "(m,n)->(k)", "softmax": "(n)->(n)", "log_softmax": "(n)->(n)", "softmax_centered": "(n),(n)->(n)",
     "softmax_uncentered": "(n),(n)->(n)", "softmax_cross_entropy": "(n),(n)->(),(n)",
     "sparse_softmax_cross_entropy": "(),(n)->(),(n)",
@@ -143,20 +143,20 @@ def signature_of(name: str, arguments: int) -> str | None:
 def blocked(name: str) -> Callable[..., Any]:
     """Dask's own algorithm for one matrix of several blocks, else NumPy's kernel for stacks of matrices."""
 
-    def kernel(xp: Any, *data: Any, numpy_kernel: Any) -> Any:
+    def kernel(xp: Any, *data: Any, numpy_kernel: Any, **parameters: Any) -> Any:
         import dask.array as da
 
         a = data[0]
         if a.ndim > 2 or a.npartitions == 1 or len(set(a.chunks[0])) > 1 or a.chunks[0] != a.chunks[1]:
-            return by_rows(numpy_kernel, SIGNATURES[name], *data)
+            return by_rows(numpy_kernel, SIGNATURES[name], *data, **parameters)
         if name == "cholesky":
             return da.linalg.cholesky(0.5 * (a + a.conj().T), lower=True)
-        return getattr(da.linalg, name)(*data)
+        return getattr(da.linalg, name)(*data, **parameters)
 
     return kernel
 
 
-BLOCKED = {name: blocked(name) for name in ("cholesky", "inv", "solve")}
+BLOCKED = {name: blocked(name) for name in ("cholesky", "inv", "solve", "solve_triangular")}
 
 
 #: Functions along an axis (or axes) whose result has their arguments' shape.

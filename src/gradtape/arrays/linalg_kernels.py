@@ -133,6 +133,13 @@ def symmetric(x: Any) -> Any:
 CHOLESKY, EIGH, EIGVALSH = own_code(np.linalg.cholesky), own_code(np.linalg.eigh), own_code(np.linalg.eigvalsh)
 
 
+def solve_triangular(a: Any, b: Any, lower: bool) -> Any:
+    """a^-1 b by substitution: elimination exchanges no rows of an upper triangular matrix."""
+    if lower:
+        return np.linalg.solve(a[..., ::-1, ::-1], b[..., ::-1, :])[..., ::-1, :]
+    return np.linalg.solve(a, b)
+
+
 def cholesky(x: Any) -> Any:
     """The lower factor of the Hermitian part of x."""
     return CHOLESKY(symmetric(x))

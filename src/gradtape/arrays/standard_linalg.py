@@ -331,6 +331,16 @@ def matrix_function(xp: Any, a: Any, *xs: Any, coefficients: Any) -> Any:
     return xp.matmul(xp.matmul(v, total), vh)
 
 
+# -- triangular systems --------------------------------------------------------------------------------------------
+def solve_triangular(xp: Any, a: Any, b: Any, lower: bool) -> Any:
+    """a^-1 b by substitution: elimination exchanges no rows of an upper triangular matrix."""
+    lead = np.broadcast_shapes(tuple(a.shape[:-2]), tuple(b.shape[:-2]))  # CuPy broadcasts no leading axes
+    a, b = [xp.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (a, b)]
+    if lower:
+        return xp.flip(xp.linalg.solve(xp.flip(a, axis=(-2, -1)), xp.flip(b, axis=-2)), axis=-2)
+    return xp.linalg.solve(a, b)
+
+
 # -- the exponential -----------------------------------------------------------------------------------------------
 def expm(xp: Any, x: Any, blocks: int) -> Any:
     """The exponential of matrices by scaling, Pade's approximant and squaring; looks at the norm of x."""
@@ -411,7 +421,7 @@ KERNELS: dict[str, Any] = {
     for function in (
         block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eig, eigh, eigvalsh, einsum, einsum_one,
         einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr, qr_complete, slogdet,
-        svd, svd_full,
+        solve_triangular, svd, svd_full,
     )
 }  # fmt: skip
 for _order in range(9):

@@ -31,6 +31,7 @@ from .matrices import (
     real_numpy_dtype,
     skew_part,
     solve_matrices,
+    solve_triangular,
 )
 from .products import column, matmul, row
 from .reductions import sum
@@ -77,18 +78,29 @@ SCOPE = {"DOUBLE": DOUBLE, "hermitian": kernels.hermitian}
 def _phi(x: Any) -> Any:
     """The lower triangle with half of the diagonal."""
     n, dtype = x.shape[-1], real_numpy_dtype(x)
-    return x * static(np.tril(np.ones((n, n), dtype)) - 0.5 * np.eye(n, dtype=dtype), x)
+    return x * static(np.tri(n, dtype=dtype) - 0.5 * np.eye(n, dtype=dtype), x)
+
+
+def _below_and_diagonal(x: Any) -> tuple[Any, Any]:
+    """Factors that leave what is below the diagonal, and the diagonal."""
+    n, dtype = x.shape[-1], real_numpy_dtype(x)
+    return static(np.tri(n, k=-1, dtype=dtype), x), static(np.eye(n, dtype=dtype), x)
+
+
+# With W = dX L^-H and N the lower triangle of L^-1 W with half of the diagonal, dL = W - L N^H below the diagonal, and
+# N L on it: column by column like L itself, so that columns lose nothing, at any order, where a later pivot is near 0.
+def _cholesky_jvp(dx: Any, y: Any) -> Any:
+    below, diagonal = _below_and_diagonal(y)
+    w = adjoint(solve_triangular(y, hermitian_part(dx), lower=True))
+    n = _phi(solve_triangular(y, w, lower=True))
+    return (w - y @ adjoint(n)) * below + n * y * diagonal
 
 
 def _cholesky_vjp(bar: Any, y: Any) -> Any:
-    yh = adjoint(y)
-    z = solve_matrices(yh, hermitian_part(_phi(yh @ bar)))
-    return conjugate(adjoint(solve_matrices(yh, adjoint(z))))
-
-
-def _cholesky_jvp(dx: Any, y: Any) -> Any:
-    z = solve_matrices(y, hermitian_part(dx))
-    return y @ _phi(adjoint(solve_matrices(y, adjoint(z))))
+    below, diagonal = _below_and_diagonal(y)
+    yh, b = adjoint(y), bar * below
+    w = b + solve_triangular(yh, _phi(bar * y * diagonal - adjoint(b) @ y), lower=False)
+    return conjugate(hermitian_part(solve_triangular(yh, adjoint(w), lower=False)))
 
 
 _CHOLESKY = General(
@@ -115,22 +127,56 @@ def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     return adjoint(y) if upper else y
 
 
-def _qr_jvp(dx: Any, y: Any) -> Any:
-    """With C = Q^H dX R^-1: dQ = Q (S - C) + dX R^-1, dR = (C - S) R, S the skew matrix with C's lower triangle."""
-    q, r = y
-    n = r.shape[-1]
-    dx_rinv = solve_matrices(r.mT, dx.mT).mT
-    c = adjoint(q) @ dx_rinv
-    dtype = real_numpy_dtype(c)
-    lower = c * static(np.tril(np.ones((n, n), dtype), -1), c)
-    s = lower - adjoint(lower)
-    if is_complex(c):
-        s = s + skew_part(c) * static(np.eye(n, dtype=dtype), c)
-    return q @ (s - c) + dx_rinv, (c - s) @ r
+# With W = dX R^-1, C = Q^H W and N the lower triangle of C + C^H with half of its diagonal: dQ = W - Q N^H, and by the
+# product rule dR = dQ^H X + Q^H dX, which has N R's diagonal.
+#
+# Columns of Q and rows of R up to the kth are made of such columns and rows alone, at every order: they lose nothing
+# where a later column of X is nearly dependent. A real square X lacks the last column of W, for the last column of Q
+# is what is orthogonal to the others; so nothing is divided by the last pivot, which may be 0.
+def _qr_frame(x: Any, r: Any) -> tuple[Any, Any]:
+    """What is divided by, and which columns of W there are (None: all)."""
+    m, n = x.shape[-2:]
+    if m > n or is_complex(x):
+        return r, None
+    there = np.arange(n) < n - 1
+    return where(static(np.diag(~there), r), 1.0, r), static(there.astype(real_numpy_dtype(r)), r)
+
+
+def _qr_jvp(dx: Any, x: Any, q: Any, r: Any) -> tuple[Any, Any]:
+    a, there = _qr_frame(x, r)
+    below, diagonal = _below_and_diagonal(r)
+    w = solve_triangular(a.mT, dx.mT, lower=True).mT
+    c = adjoint(q) @ w
+    pivots = real(c) * a * diagonal
+    if there is not None:
+        c, w = c * there, w * there
+    dq = w - q @ adjoint(_phi(c + adjoint(c)))
+    return dq, (adjoint(dq) @ x + adjoint(q) @ dx) * below.mT + pivots
+
+
+def _qr_vjp(bq: Any, br: Any, x: Any, q: Any, r: Any) -> Any:
+    a, there = _qr_frame(x, r)
+    below, diagonal = _below_and_diagonal(r)
+    pivots = outside = None
+    if br is not None:
+        b = br * below.mT
+        bq, outside = plus(bq, x @ adjoint(b)), q @ b
+        pivots = real(br) * a * diagonal
+    p = _phi(adjoint(bq) @ q)
+    c = -(p + adjoint(p))
+    if there is not None:
+        c, bq = c * there, bq * there
+    w = bq + q @ plus(c, pivots)
+    return plus(adjoint(solve_triangular(a, adjoint(w), lower=False)), outside)
 
 
 _QR = General(
-    "qr", lambda x: tuple(np.linalg.qr(x)), jvp=lambda dx, y: _qr_jvp(dx, y), batch=Core((2,)), outputs=2
+    "qr",
+    lambda x: tuple(np.linalg.qr(x)),
+    vjp=lambda g, x, y: conjugate(_qr_vjp(*[None if part is None else conjugate(part) for part in g], x, *y)),
+    jvp=lambda dx, x, y: _qr_jvp(dx, x, *y),
+    batch=Core((2,)),
+    outputs=2,
 )
 
 
@@ -158,7 +204,8 @@ def qr(x: Any, /, *, mode: str = "reduced") -> Any:
     """Q with orthonormal columns and upper triangular R with Q R = x, as (Q, R); mode "r" gives R alone.
 
     Mode "complete" of a tall x has no derivative (NoDerivativeError if one is asked for). Derivatives need the
-    leading columns of x to be independent.
+    first min(m, n) columns of an m x n x to be independent, but for the last of them where x is real and m <= n.
+    Columns of Q and rows of R lose no digits where a later column is nearly dependent.
     """
     x = matrices(x, "qr", square=False)
     m, n = shape_of(x)[-2:]

@@ -29,7 +29,7 @@ from .decompositions import (
     svd,
     svdvals,
 )
-from .elementwise import abs, imag, real
+from .elementwise import abs, exp, imag, real, round, stop_gradient, where
 from .manipulation import reshape
 from .matrices import (
     adjoint,
@@ -42,7 +42,7 @@ from .matrices import (
     solve_matrices,
 )
 from .norms import matrix_norm, norm, norm_of_matrices, vector_norm
-from .products import column, cross, matmul, matrix_transpose, outer, tensordot, vecdot
+from .products import column, cross, matmul, matrix_transpose, outer, row, tensordot, vecdot
 from .reductions import sum
 from .static import full, static
 from .untaped import untaped
@@ -91,14 +91,19 @@ def solve(x1: Any, x2: Any, /) -> Any:
     >>> gt.linalg.solve(gt.asarray([[2.0, 0.0], [0.0, 4.0]]), gt.asarray([2.0, 2.0])).tolist()
     [1.0, 0.5]
     """
+    return solution(solve_matrices, x1, x2)
+
+
+def solution(solver: Any, x1: Any, x2: Any) -> Any:
+    """What the solver gives for a stack of matrices, of a vector too."""
     a = matrices(x1, "solve", "x1")
     b = floating(operand(x2, "linalg.solve", "x2"))
     vector = len(shape_of(b)) == 1
     if not shape_of(b) or shape_of(b)[-1 if vector else -2] != shape_of(a)[-1]:
         raise ValueError(f"gradtape.linalg.solve: shapes {tuple(shape_of(a))} and {tuple(shape_of(b))} do not fit")
     if not vector:
-        return solve_matrices(a, b)
-    y = solve_matrices(a, column(b))
+        return solver(a, b)
+    y = solver(a, column(b))
     return reshape(y, y.shape[:-1])
 
 
@@ -125,14 +130,23 @@ _PINV = General(
 def _pinv_jvp(dx: Any, x: Any, y: Any) -> Any:
     """-Y dX Y + Y Y^H dX^H (1 - X Y) + (1 - Y X) dX^H Y^H Y (Golub and Pereyra 1973), at constant rank."""
     e, yh = adjoint(dx), adjoint(y)
-    a, b = e @ yh @ y, y @ yh @ e
-    return a - y @ (x @ a) + b - (b @ x) @ y - y @ dx @ y
+    rows, columns = _dependent(x, y)
+    of_rows = where(rows, y @ yh @ (e - (e @ x) @ y), 0.0)
+    return of_rows + where(columns, (e - y @ (x @ e)) @ yh @ y, 0.0) - y @ dx @ y
 
 
 def _pinv_vjp(bar: Any, x: Any, y: Any) -> Any:
     e, yh = adjoint(bar), adjoint(y)
     a, b = e @ y @ yh, yh @ y @ e
-    return conjugate(a - x @ (y @ a) + b - (b @ y) @ x - yh @ bar @ yh)
+    rows, columns = _dependent(x, y)
+    return conjugate(where(rows, a - x @ (y @ a), 0.0) + where(columns, b - (b @ y) @ x, 0.0) - yh @ bar @ yh)
+
+
+def _dependent(x: Any, y: Any) -> tuple[Any, Any]:
+    """Whether rows, and columns, of x are linearly dependent: else 1 - x y, or 1 - y x, is 0, and rounding in its place
+    would be multiplied by the square of y."""
+    rank = per_matrix(round(real(_trace_of_product(x, y.mT))))
+    return rank < x.shape[-2], rank < x.shape[-1]
 
 
 @untaped("np.linalg.pinv(x, rtol=rtol)")
@@ -196,9 +210,7 @@ def _det_derivative_primitive(m: int) -> General:
     return General(
         f"det_derivative_{m + 1}", kernels.det_derivative, ("a", *xs), rules, rules, Core((2,) * (m + 1)),
         register=m < ORDERS_OF_DET,
-        series=None if m else Chosen(
-            lambda a: COFACTORS if is_regular(a) else COFACTORS_BY_POWERS if a.shape[-1] <= MOST_ROWS else None
-        ),
+        series=None if m else Chosen(lambda a: COFACTOR_SERIES[state_of(a)]),
     )  # fmt: skip
 
 
@@ -225,14 +237,22 @@ _DET = General(
     vjp=lambda g, x: per_matrix(g) * det_derivative(x),
     jvp=lambda dx, x: _trace_of_product(det_derivative(x), dx),
     batch=Core((2,)),
-    series=Chosen(lambda x: DET_FLOW if is_regular(x) else DET_BY_POWERS if x.shape[-1] <= MOST_ROWS else None),
+    series=Chosen(lambda x: DET_SERIES[state_of(x)]),
 )
-#: Jacobi's formula: of polynomial cost in the order, where x can be inverted.
-DET_FLOW = Flow(lambda dx, x, y: y * trace(solve_matrices(x, dx)))
-COFACTORS = Equal(lambda a: per_matrix(det(a)) * inv(a).mT)
-#: Of singular matrices to that size, without a division; larger ones would lose too many digits.
-DET_BY_POWERS = Equal(lambda x: _powers(x)[1])
-COFACTORS_BY_POWERS = Equal(lambda a: _powers(a)[0].mT)
+#: Taylor rules of polynomial cost in the order, by what may be divided by (see state_of); without one it is 2^order.
+DET_SERIES = {
+    "all": Flow(lambda dx, x, y: y * trace(solve_matrices(x, dx))),  # Jacobi's formula
+    "all but two": Equal(lambda x: _deflated(x)[1]),
+    "nothing": Equal(lambda x: _powers(x)[1]),
+    "nothing, and large": None,
+}
+COFACTOR_SERIES = {
+    "all": Equal(lambda a: per_matrix(det(a)) * inv(a).mT),
+    "all but two": Equal(lambda a: _deflated(a)[0].mT),
+    "nothing": Equal(lambda a: _powers(a)[0].mT),
+    "nothing, and large": None,
+}
+#: Up to that size powers of a matrix lose no digits.
 MOST_ROWS = 8
 
 
@@ -250,14 +270,39 @@ def _powers(x: Any) -> tuple[Any, Any]:
     return -sign * adjugate if n else x, sign * c
 
 
-def is_regular(x: Any) -> bool:
-    """Whether x is far from singular, and its determinant from where numbers end."""
+def _deflated(x: Any) -> tuple[Any, Any]:
+    """Adjugate and determinant from those of f = x + u v, which raises the two smallest singular values to the third:
+    det x = det f det s with s = 1 - v f^-1 u."""
+    u, values, v = svd(stop_gradient(x))
+    u, v = u[..., -2:] * row(values[..., -3:-2] - values[..., -2:]), v[..., -2:, :]
+    f = x + u @ v
+    y = inv(f)
+    left, right = y @ u, v @ y
+    adjugate, c = _powers(static(np.eye(2, dtype=numpy_dtype(x.dtype)), x) - right @ u)
+    sign, size = slogdet(f)
+    d = sign * exp(size)
+    return per_matrix(d) * (per_matrix(c) * y + left @ adjugate @ right), d * c
+
+
+def state_of(x: Any) -> str:
+    """Which singular values of x may be divided by, for Taylor series of its determinant. A small one does no harm to
+    the derivatives, but what is divided by it cancels."""
+    small = x.shape[-1] <= MOST_ROWS
     x = underlying(x)
-    if x is None or not x.size:
-        return False
-    with np.errstate(all="ignore"):
-        _, size = np.linalg.slogdet(x)
-        return bool(np.all(np.abs(size) < 600) and np.all(np.linalg.cond(x) < 1e6))
+    if x is not None and x.size and np.all(np.isfinite(x)):
+        s = np.linalg.svd(x, compute_uv=False)
+        third = s[..., -min(s.shape[-1], 3)]
+        with np.errstate(all="ignore"):
+            cond, without_two = np.max(s[..., 0] / s[..., -1]), np.max(s[..., 0] / third)
+            logarithm = np.sum(np.log(np.maximum(s, third[..., None])), axis=-1)
+        if np.all(np.abs(logarithm) < 600):  # far from where numbers end
+            if cond < 30:
+                return "all"
+            if without_two < 1e6 and not (small and without_two < 30):
+                return "all but two"
+    return "nothing" if small else "nothing, and large"
+
+
 _SLOGDET = General(
     "slogdet",
     lambda x: tuple(np.linalg.slogdet(x)),

@@ -94,20 +94,21 @@ def get_diagonal(x: Any, offset: int = 0) -> Any:
 
 
 # -- systems of equations ----------------------------------------------------------------------------------------
-def _solve_batch(size: int, values: list[Any], flags: list[bool]) -> Any:
+def _solve_batch(size: int, values: list[Any], flags: list[bool], **triangle: Any) -> Any:
     """One factorisation for all examples where the matrix is not batched."""
+    solve = solve_triangular if triangle else solve_matrices
     (a, b), (fa, fb) = values, flags
     if not fa and len(a.shape) == 2 and len(b.shape) == 3:
         n, k = b.shape[1:]
         rows = reshape(matrix_transpose(b), (size * k, n))
-        y = matrix_transpose(solve_matrices(a, matrix_transpose(rows)))
+        y = matrix_transpose(solve(a, matrix_transpose(rows), **triangle))
         return matrix_transpose(reshape(y, (size, k, n)))
     most = max(len(a.shape) - fa, len(b.shape) - fb)
     a, b = [
         reshape(v, (size, *(1,) * (most + 1 - len(v.shape)), *v.shape[1:])) if f else v
         for v, f in ((a, fa), (b, fb))
     ]
-    return solve_matrices(a, b)
+    return solve(a, b, **triangle)
 
 
 _SOLVE = General(
@@ -125,3 +126,26 @@ _SOLVE = General(
 def solve_matrices(a: Any, b: Any) -> Any:
     """a^-1 b for (stacks of) matrices."""
     return apply(_SOLVE, a, b)
+
+
+_SOLVE_TRIANGULAR = General(
+    "solve_triangular",
+    kernels.solve_triangular,
+    ("a", "b"),
+    vjp=(
+        lambda g, a, y, lower: -(solve_triangular(a.mT, g, not lower) @ y.mT),
+        lambda g, a, lower: solve_triangular(a.mT, g, not lower),
+    ),
+    jvp=(
+        lambda da, a, y, lower: -solve_triangular(a, da @ y, lower),
+        lambda db, a, lower: solve_triangular(a, db, lower),
+    ),
+    batch=_solve_batch,
+    series=Solves(a=0, b=1, product=lambda a, y, lower: a @ y),
+    mixes=Core((2, 2)),
+)
+
+
+def solve_triangular(a: Any, b: Any, lower: bool) -> Any:
+    """a^-1 b for triangular a, by substitution: a small pivot does harm to its own row, and to those that need it."""
+    return apply(_SOLVE_TRIANGULAR, a, b, lower=lower)

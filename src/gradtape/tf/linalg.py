@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from .. import expand_dims, tril, triu
 from ..functions import decompositions, norms
 from ..functions import elementwise as e
 from ..functions import linalg as la
+from ..functions.matrices import solve_triangular
 from ..functions.products import cross as _cross
 from ..functions.products import matmul as _matmul
 from ..functions.products import matrix_transpose as _matrix_transpose
@@ -86,7 +88,8 @@ def solve(matrix: Any, rhs: Any, adjoint: bool = False, name: Any = None) -> Any
 def triangular_solve(matrix: Any, rhs: Any, lower: bool = True, adjoint: bool = False, name: Any = None) -> Any:
     """X with T X = rhs, T the lower (or upper) triangle of the matrix."""
     a, b = [convert_to_tensor(x) for x in pair(matrix, rhs)]
-    return la.solve(_turned(tril(a) if lower else triu(a), False, adjoint), b)
+    t = _turned(tril(a) if lower else triu(a), False, adjoint)
+    return la.solution(partial(solve_triangular, lower=lower != adjoint), t, b)
 
 
 def cholesky_solve(chol: Any, rhs: Any, name: Any = None) -> Any:
