@@ -63,3 +63,51 @@ def test_what_f_depends_on_is_no_argument():
         gt.grad(f)(2.0)
     with pytest.raises(ValueError, match="square"):
         gt.linalg.matrix_function(gt.exp, np.ones((2, 3)))
+
+
+PIECEWISE = {
+    "abs": gt.abs, "relu": gt.nn.relu, "sign": gt.sign, "step": lambda w: gt.where(w < 0.3, 1.0, 0.0),
+    "hinge": lambda w: gt.maximum(w - 0.5, 0.0) ** 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PIECEWISE)
+def test_a_kink_or_a_jump_between_eigenvalues_is_seen(name):
+    """Where f's Taylor series about their middle is finite, and not f: relu of a matrix is its positive part."""
+    f, rng = PIECEWISE[name], np.random.default_rng(3)
+    a, b, m = rng.standard_normal((3, 5, 5))
+    a, b = a + a.T, b + b.T
+
+    def by_eigen(t):
+        w, v = gt.linalg.eigh(a + t * b)
+        return gt.sum(m * ((v * f(w)) @ v.mT))
+
+    def whole(t):
+        return gt.sum(m * gt.linalg.matrix_function(f, a + t * b))
+
+    for d in (gt.grad, lambda g: gt.grad(gt.grad(g)), lambda g: lambda t: gt.jvp(g, (t,), (1.0,))[1]):
+        want = float(d(by_eigen)(0.1))
+        assert abs(want) > 1e-3
+        np.testing.assert_allclose(float(d(whole)(0.1)), want, rtol=1e-11)
+    np.testing.assert_allclose(gt.derivative(whole, order=3)(0.1), gt.derivative(by_eigen, order=3)(0.1), rtol=1e-10)
+
+
+def test_the_projector_on_an_eigenspace_is_the_function_of_a_step():
+    """Also where its eigenvalues coincide: V V' of eigh cannot tell that in forward mode."""
+    a, b = np.diag([1.0, 1.0, 3.0]), np.array([[0.3, -1.0, 0.7], [-1.0, 0.2, 0.4], [0.7, 0.4, -0.5]])
+
+    def projector(t):
+        return gt.linalg.matrix_function(lambda w: gt.where(w < 2.0, 1.0, 0.0), a + t * b)
+
+    want = np.zeros((3, 3))
+    want[2, :2] = want[:2, 2] = -b[2, :2] / 2  # b_ij / (w_i - w_j)
+    np.testing.assert_allclose(gt.jvp(projector, (0.0,), (1.0,))[1], want, atol=1e-14)
+    np.testing.assert_allclose(gt.jacobian(projector)(0.0), want, atol=1e-14)
+    np.testing.assert_allclose(
+        gt.vmap(lambda s: gt.jvp(projector, (0.0,), (s,))[1])(np.array([1.0, 2.0])), [want, 2 * want], atol=1e-14
+    )
+    h, m = 1e-3, np.arange(9.0).reshape(3, 3)
+    f = lambda t: gt.sum(m * projector(t))
+    numbers = (float(f(h)) - 2 * float(f(0.0)) + float(f(-h))) / h**2
+    np.testing.assert_allclose(gt.grad(gt.grad(f))(0.0), numbers, rtol=1e-4)
+    np.testing.assert_allclose(gt.derivative(f, order=2)(0.0), gt.grad(gt.grad(f))(0.0), rtol=1e-12)

@@ -29,7 +29,8 @@ def divided_difference(nodes: Any, coefficients: Coefficients) -> Any:
     """f[x0, ..., xm] for nodes (..., m + 1), ascending along the last axis.
 
     Where the nodes are close, sum over k of a[m+k] h[k], with a the Taylor coefficients in the middle and h the
-    complete homogeneous polynomials of the distances from it; elsewhere the quotient that defines it.
+    complete homogeneous polynomials of the distances from it; elsewhere the quotient that defines it. So it is where
+    f's values at the nodes are others than the series says: f may have a jump or a kink between them (sign, relu).
     """
     m = nodes.shape[-1] - 1
     if m == 0:
@@ -47,13 +48,28 @@ def divided_difference(nodes: Any, coefficients: Coefficients) -> Any:
         series = sum(terms[1:], start=terms[0])
         size = np.max(np.abs(np.stack(terms)), axis=0)
         last = [np.abs(spread) ** k * np.abs(a[m + k]) for k in (TERMS - 1, TERMS)]
-        close = (last[0] + last[1] <= 1e-15 * size) | (spread == 0)
+        close = (last[0] + last[1] <= 1e-15 * size) & is_value_of(nodes, middle, a, coefficients) | (spread == 0)
     if close.all():
         return series
     apart = np.where(close, 1.0, spread)
     upper, lower = (divided_difference(part, coefficients) for part in (nodes[..., 1:], nodes[..., :-1]))
     with np.errstate(all="ignore"):
         return np.where(close, series, (upper - lower) / apart)
+
+
+def is_value_of(nodes: Any, middle: Any, a: list[Any], coefficients: Coefficients) -> Any:
+    """Whether the series with coefficients a about the middle gives f at the nodes, to rounding."""
+    eps = np.finfo(middle.dtype).eps
+    same: Any = True
+    for i in range(nodes.shape[-1]):
+        t = nodes[..., i] - middle
+        series = np.zeros_like(middle)
+        for c in reversed(a):
+            series = series * t + c
+        y = coefficients(nodes[..., i], 0)[0]
+        rounding = 500 * eps * np.maximum(np.abs(y), np.abs(a[0])) + 50 * eps * np.abs(middle * a[1])
+        same = same & (np.abs(series - y) <= rounding)
+    return same
 
 
 def matrix_function(a: Any, *xs: Any, coefficients: Coefficients) -> Any:
