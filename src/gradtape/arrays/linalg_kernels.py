@@ -120,8 +120,10 @@ def cross(a: Any, b: Any) -> Any:
 
 
 # -- symmetric matrices ------------------------------------------------------------------------------------------
-def hermitian(x: Any) -> Any:
-    """(x + x^H) / 2."""
+def hermitian(x: Any, kinds: str = "") -> Any:
+    """(x + x^H) / 2. Raises TypeError for other kinds of numbers than these, if any are named."""
+    if kinds and x.dtype.kind not in kinds:
+        raise TypeError
     return 0.5 * (x + x.conj().mT)
 
 
@@ -443,9 +445,10 @@ def norm2(x: Any, axis: tuple[int, ...]) -> Any:
         square = VDOT(x, x)
         if low < square < high:
             return square.dtype.type(math.sqrt(square))
-    elif len(axis) == 1 and x.size and x.dtype.kind == "f":
-        square = EINSUM(squares(x.ndim, axis[0]), x, x)  # says nothing of overflow
-        if low < square.item(square.argmin()) and square.item(square.argmax()) < high:
+    elif len(axis) == 1 and x.size and x.dtype.kind == "f" and VDOT(x, x) < high:  # which says nothing of overflow
+        quick = axis[0] == x.ndim - 1 or x.size <= SMALL
+        square = np.vecdot(x, x, axis=axis[0]) if quick else EINSUM(squares(x.ndim, axis[0]), x, x)
+        if low < square.item(square.argmin()):
             return np.sqrt(square)
     with np.errstate(all="ignore"):
         square = np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis)

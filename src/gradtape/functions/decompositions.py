@@ -68,9 +68,8 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
-#: In an untaped head: the Hermitian part of x, which is x where it is symmetric to the bit.
-SYMMETRIC = "x if x.dtype is DOUBLE and x.ndim == 2 and x.tobytes() == x.tobytes('F') else hermitian(x)"
-FLOATING = "(x.dtype is DOUBLE or x.dtype.kind in 'fc')"
+#: In an untaped head: the Hermitian part of x, which is x where it is symmetric to the bit; an error for integers.
+SYMMETRIC = "x if x.dtype is DOUBLE and x.ndim == 2 and x.tobytes() == x.tobytes('F') else hermitian(x, 'fc')"
 SCOPE = {"DOUBLE": DOUBLE, "hermitian": kernels.hermitian}
 
 
@@ -112,7 +111,7 @@ _CHOLESKY = General(
 )
 
 
-@untaped(f"np.linalg.cholesky({SYMMETRIC})", when=f"not upper and {FLOATING}", **SCOPE)
+@untaped(f"np.linalg.cholesky({SYMMETRIC})", when="not upper", **SCOPE)
 def cholesky(x: Any, /, *, upper: bool = False) -> Any:
     """The lower triangular L with positive diagonal and L L^H = x (or the upper one, L^H).
 
@@ -330,7 +329,7 @@ def eigvals(x: Any, /) -> Any:
     return eig(x).eigenvalues
 
 
-@untaped(f"np.linalg.eigh({SYMMETRIC})", when=FLOATING, named=EighResult, **SCOPE)
+@untaped(f"np.linalg.eigh({SYMMETRIC})", named=EighResult, **SCOPE)
 def eigh(x: Any, /) -> EighResult:
     """Eigenvalues, ascending, and eigenvectors (columns) of a Hermitian matrix, as (eigenvalues, eigenvectors).
 
@@ -340,7 +339,7 @@ def eigh(x: Any, /) -> EighResult:
     return EighResult(*apply(_EIGH, matrices(x, "eigh"), values_of="eigh"))
 
 
-@untaped(f"np.linalg.eigvalsh({SYMMETRIC})", when=FLOATING, **SCOPE)
+@untaped(f"np.linalg.eigvalsh({SYMMETRIC})", **SCOPE)
 def eigvalsh(x: Any, /) -> Any:
     """Eigenvalues, ascending, of a Hermitian matrix; see eigh.
 

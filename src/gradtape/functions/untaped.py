@@ -99,6 +99,16 @@ parts = []
                 return make(named, parts)"""
 
 
+def parts_wrapped(named: Any) -> str:
+    """The same, written out for a class that says how many arrays there are."""
+    names = [f"t{i}" for i in range(len(getattr(named, "_fields", ())))]
+    if not names:
+        return PARTS_WRAPPED
+    each = [f"{t} = new(Tensor)\n{t}._data = d{t}\n{t}._key = 0\n" for t in names]
+    text = f"{', '.join(['d' + t for t in names])} = y\n{''.join(each)}return make(named, ({', '.join(names)}))"
+    return text.replace("\n", "\n" + 16 * " ")
+
+
 def untaped(
     expression: str, arrays: str = "x", when: str = "", named: Any = None, **names: Any
 ) -> Callable[[Function], Function]:
@@ -173,7 +183,7 @@ def source(full: Function, expression: str, arrays: str, when: str, named: Any) 
             arrays=" and ".join([f"{x}.__class__ is ndarray" for x in subjects]),
         )
     if named:
-        body = body.replace(f"if y.__class__ in RAW:\n{WRAPPED}", PARTS_WRAPPED)
+        body = body.replace(f"if y.__class__ in RAW:\n{WRAPPED}", parts_wrapped(named))
         body = body.replace("if y.__class__ in RAW:\n                return y", "return make(named, y)")
     return f"def function({signature(full)}):\n{body}"
 
