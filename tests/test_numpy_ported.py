@@ -100,6 +100,44 @@ WITHOUT_RULE = {
 }  # fmt: skip
 
 
+def squared(w, v):
+    return (v * w[..., None, :] ** 2) @ np.conj(v.mT)
+
+
+TRIANGLES = {
+    "eigvalsh": lambda a: np.linalg.eigvalsh(a),
+    "eigvalsh U": lambda a: np.linalg.eigvalsh(a, UPLO="U"),
+    "eigh": lambda a: squared(*np.linalg.eigh(a)),
+    "eigh U": lambda a: squared(*np.linalg.eigh(a, "U")),
+    "cholesky": lambda a: np.linalg.cholesky(a),
+    "cholesky U": lambda a: np.linalg.cholesky(a, upper=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRIANGLES)
+@pytest.mark.parametrize("kind", ["real", "complex", "stack"])
+def test_one_triangle_is_read_as_numpy_reads_it(name, kind):
+    f, rng = TRIANGLES[name], np.random.default_rng(5)
+    a = rng.normal(size=(2, 3, 3) if kind == "stack" else (3, 3)) + 6 * np.eye(3)
+    if kind == "complex":
+        a = a + 1j * rng.normal(size=a.shape)
+    np.testing.assert_allclose(f(gt.asarray(a)), f(a), rtol=1e-13, atol=1e-14)
+    value, t = gt.jvp(f, (a,), (b := rng.normal(size=a.shape) * (1 + 1j if kind == "complex" else 1),))
+    np.testing.assert_allclose(value, f(a), rtol=1e-13, atol=1e-14)
+    h = 1e-5
+    np.testing.assert_allclose(t, (f(a + h * b) - f(a - h * b)) / (2 * h), rtol=1e-7, atol=1e-8)
+    if kind == "real":
+        gt.check_grads(f, (a,), order=2)
+
+
+def test_the_gradient_of_a_symmetric_matrix_is_symmetric():
+    a = np.array([[2.0, 0.5], [0.5, 3.0]])
+    w, v = np.linalg.eigh(a)
+    np.testing.assert_allclose(gt.grad(lambda a: np.linalg.eigvalsh(a)[0])(a), np.outer(v[:, 0], v[:, 0]), rtol=1e-14)
+    with pytest.raises(ValueError, match="UPLO"):
+        np.linalg.eigh(gt.asarray(a), UPLO="x")
+
+
 def test_every_function_of_numpy_is_classified():
     """Each function of NumPy's namespace has a rule, is not one of numbers, or is in a table with the reason."""
     from gradtape.interop import numpy_functions, numpy_protocols

@@ -21,7 +21,7 @@ from ..errors import NoRuleError
 from ..functions import decompositions, linalg
 from ..functions.declare import NUMBERS
 from ..functions.manipulation import matrices_in
-from ..tensor import RAW, Tensor, lost
+from ..tensor import RAW, Tensor, lost, underlying
 from . import numpy_ported
 from .numpy_composites import TABLE, along
 from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, is_followed, plain, store
@@ -361,10 +361,25 @@ def _qr(a: Any, mode: str = "reduced") -> Any:
     return linalg.qr(a)[1] if mode == "r" else linalg.qr(a, mode=mode)
 
 
+def as_read(a: Any, triangle: str, name: str) -> Any:
+    """The Hermitian matrix of which NumPy reads one triangle, "L" or "U". One that is Hermitian stays as it is, so that
+    its gradient is Hermitian."""
+    if triangle not in ("L", "U"):
+        raise ValueError(f"numpy.linalg.{name}: UPLO must be 'L' or 'U', not {triangle!r}")
+    a = gt.asarray(a)
+    known = underlying(a)
+    if known is None or known.ndim < 2 or known.shape[-1] != known.shape[-2]:
+        return a
+    if np.array_equal(known, np.conj(known.mT)):
+        return a
+    beside = gt.tril(a, k=-1) if triangle == "L" else gt.triu(a, k=1)
+    return beside + gt.conj(gt.matrix_transpose(beside)) + gt.tril(gt.triu(a))
+
+
 def symmetric(name: str) -> Rule:
-    """The rule of a function of symmetric matrices, of which NumPy reads one triangle."""
+    """The rule of a function of Hermitian matrices."""
     function = getattr(linalg, name)
-    return lambda a, UPLO="L": function(a if UPLO.upper() == "L" else gt.conj(gt.matrix_transpose(a)))
+    return lambda a, UPLO="L": function(as_read(a, UPLO.upper(), name))
 
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
@@ -374,7 +389,7 @@ def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = Non
 
 rules(np, {"cross": _cross, "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes)})
 rules(np.linalg, {
-    "cholesky": lambda a, /, *, upper=False: linalg.cholesky(a, upper=upper),
+    "cholesky": lambda a, /, *, upper=False: linalg.cholesky(as_read(a, "LU"[upper], "cholesky"), upper=upper),
     "norm": linalg.norm,
     "trace": lambda x, /, *, offset=0, dtype=None: linalg.trace(x, offset=offset),
     "diagonal": lambda x, /, *, offset=0: linalg.diagonal(x, offset=offset),
@@ -541,8 +556,7 @@ rules(np, {
 
 # -- where nobody looks on -----------------------------------------------------------------------------------------
 #: Functions that are NumPy's own code on the arrays then. Not those whose rules are quicker than it, write, call what
-#: they are given, or answer otherwise than NumPy on purpose (empty_like is zeros, a norm does not overflow, eigh takes
-#: the Hermitian part).
+#: they are given, or answer otherwise than NumPy on purpose (empty_like is zeros, a norm does not overflow).
 OF_NUMPY = """
     allclose append array_equal array_equiv average block choose column_stack compress concat concatenate convolve
     correlate corrcoef cov delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud gradient
@@ -550,7 +564,7 @@ OF_NUMPY = """
     nanprod nanquantile nanstd nansum nanvar pad percentile polyval quantile ravel repeat reshape resize roll rollaxis
     rot90 select sinc sort squeeze take_along_axis tensordot trace trapezoid tril triu vander vdot vstack where
 """
-OF_NUMPY_LINALG = "cond diagonal matrix_power multi_dot pinv qr slogdet svd svdvals trace"
+OF_NUMPY_LINALG = "cholesky cond diagonal eigh eigvalsh matrix_power multi_dot pinv qr slogdet svd svdvals trace"
 for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG)):
     for name in names.split():
         if (function := getattr(module, name, None)) is not None:
@@ -559,6 +573,7 @@ for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG)):
 NAMED.update({
     type(getattr(np.linalg, name)(np.eye(1))): result
     for name, result in (
-        ("qr", decompositions.QRResult), ("slogdet", linalg.SlogdetResult), ("svd", decompositions.SVDResult),
+        ("eigh", decompositions.EighResult), ("qr", decompositions.QRResult), ("slogdet", linalg.SlogdetResult),
+        ("svd", decompositions.SVDResult),
     )
 })  # fmt: skip
