@@ -375,3 +375,17 @@ def test_cost_of_matrix_functions_is_polynomial() -> None:
     f = lambda x: gt.sum(gt.linalg.inv(x) @ gt.linalg.cholesky(x)) + gt.sum(gt.linalg.eigh(x)[0] ** 2)
     low, high = [seconds(lambda k=k: gt.taylor(f, a, b, k), 2) for k in (4, 16)]
     assert high < 4**3 * low
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_the_derivative_of_a_curve_is_a_curve(order):
+    """At a number the value may be an array or a container; a part that does not move has derivatives 0."""
+    f = lambda t: {"sin": gt.stack([gt.sin(t), gt.sin(2 * t)]), "fixed": gt.asarray([[1.0, 2.0]]), "t": t**2}
+    got = gt.derivative(f, order)(0.3)
+    want = [np.cos(0.3), 2 * np.cos(0.6)] if order == 1 else [-np.sin(0.3), -4 * np.sin(0.6)]
+    want = want if order < 3 else [-np.cos(0.3), -8 * np.cos(0.6)]
+    np.testing.assert_allclose(got["sin"], want, rtol=1e-14)
+    assert got["fixed"].tolist() == [[0.0, 0.0]]
+    assert float(got["t"]) == [0.6, 2.0, 0.0][order - 1]
+    inside = gt.grad(lambda t: gt.sum(gt.derivative(f, order)(t)["sin"]))(0.3)
+    np.testing.assert_allclose(inside, gt.sum(gt.derivative(f, order + 1)(0.3)["sin"]), rtol=1e-13)

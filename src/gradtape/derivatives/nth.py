@@ -13,16 +13,20 @@ from .taylor import checked_order, expanded, times_factorial
 
 
 def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
-    """The nth derivative of a function of one variable; elementwise for an array x.
+    """The nth derivative of a function of one variable: of its value, whatever its shape, at a number x; elementwise
+    for an array x.
 
     `order`: a positive int. In Taylor mode, at a cost quadratic in the order; of a holomorphic f at a complex x it is
-    the complex derivative. Where the value's shape is not x's, f is no elementwise function of one variable, and the
-    result is the gradient of the gradient's ... of its sum, by nested reverse mode. Raises ValueError for another
-    order, TypeError for an x of integers.
+    the complex derivative. Of a number the value may be an array, or a container of arrays (a curve, a matrix): so is
+    the result. Where x is an array and the value's shape is another, f is no elementwise function of one variable,
+    and the result is the gradient of the gradient's ... of its sum, by nested reverse mode. Raises ValueError for
+    another order, TypeError for an x of integers.
 
     >>> import gradtape as gt
     >>> float(gt.derivative(lambda x: x**4, order=3)(2.0))
     48.0
+    >>> gt.derivative(lambda t: gt.stack([t**2, t**3]), order=2)(2.0).tolist()
+    [2.0, 12.0]
     >>> float(gt.derivative(lambda x: 1 / (1 - x), order=20)(0.5)) / 2.0**21
     2.43290200817664e+18
     """
@@ -34,6 +38,8 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
         if structure.parts is None:
             point = differentiable(x, "derivative", "x")
             outputs, out_structure = expanded(f, [point], [ones_like(point)], structure, order)
+            if not point.shape:
+                return out_structure.unflatten([times_factorial(terms[order], order) for terms in outputs])
             if out_structure.parts is None and outputs[0][0].shape == point.shape:
                 return times_factorial(outputs[0][order], order)
         result = f
