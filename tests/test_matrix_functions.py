@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
+from gradtape.derivatives import matrix_function
 
 random = np.random.default_rng(2)
 E = random.normal(size=(3, 3))
@@ -111,3 +112,58 @@ def test_the_projector_on_an_eigenspace_is_the_function_of_a_step():
     numbers = (float(f(h)) - 2 * float(f(0.0)) + float(f(-h))) / h**2
     np.testing.assert_allclose(gt.grad(gt.grad(f))(0.0), numbers, rtol=1e-4)
     np.testing.assert_allclose(gt.derivative(f, order=2)(0.0), gt.grad(gt.grad(f))(0.0), rtol=1e-12)
+
+
+NEARLY = {
+    "repeated": [1.0, 1.0, 1.0, 2.0, 2.0], "nearly": [1.0, 1.0 + 1e-9, 1.0 + 1e-4, 2.0, 2.0 + 1e-12],
+    "all": [2.0] * 5, "wide": [1.0, 1.005, 1.01, 1.5, 4.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEARLY)
+@pytest.mark.parametrize("function", ["sqrt", "log", "exp", "tanh"])
+def test_high_orders_where_eigenvalues_nearly_coincide(name, function):
+    """Against mpmath for directions that commute with the matrix; with V f(w) V^H no order takes long."""
+    rng, order = np.random.default_rng(7), 12
+    q, _ = np.linalg.qr(rng.standard_normal((5, 5)))
+    w, e = np.array(NEARLY[name]), rng.uniform(-1.0, 1.0, 5)
+    a, b = (q * w) @ q.T, (q * e) @ q.T
+    a, b = (a + a.T) / 2, (b + b.T) / 2
+    series = gt.taylor(lambda t: gt.linalg.matrix_function(getattr(gt, function), a + t * b), 0.0, 1.0, order)
+    with mp.workdps(40):
+        exact = [mp.taylor(getattr(mp, function), mp.mpf(x), order) for x in w]
+    for k in range(order + 1):
+        want = (q * [float(c[k]) * y**k for c, y in zip(exact, e, strict=True)]) @ q.T
+        np.testing.assert_allclose(series.coefficients[k], want, rtol=1e-9, atol=1e-9 * np.abs(want).max())
+
+
+@pytest.mark.parametrize("name", NEARLY)
+@pytest.mark.parametrize("kind", [np.float64, np.complex128, np.float32])
+def test_clusters_agree_with_derivatives_of_derivatives(name, kind, monkeypatch):
+    rng = np.random.default_rng(8)
+    n = 4
+    q, _ = np.linalg.qr(rng.standard_normal((n, n)))
+    a, b, c = (q * NEARLY[name][:n]) @ q.T, *rng.standard_normal((2, n, n))
+    if kind is np.complex128:
+        b, c = b + 1j * rng.standard_normal((n, n)), c + 1j * rng.standard_normal((n, n))
+    a, b, c = [((x + np.conj(x.T)) / 2).astype(kind) for x in (a, b, c)]
+    path = lambda t: gt.linalg.sqrtm(a + t * b + t * t * c)
+    chosen = []
+    rule = matrix_function.series_rule
+    monkeypatch.setattr(matrix_function, "series_rule", lambda *given: chosen.append(rule(*given)) or chosen[-1])
+    got = gt.taylor(path, kind(0).real, kind(1).real, 4).coefficients
+    assert chosen == [matrix_function.BY_CLUSTERS]
+    monkeypatch.setattr(matrix_function, "series_rule", lambda *given: None)
+    for x, y in zip(got, gt.taylor(path, kind(0).real, kind(1).real, 4).coefficients, strict=True):
+        assert x.dtype == y.dtype == kind
+        tolerance = 1e-3 if kind is np.float32 else 1e-11
+        np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * np.abs(y.numpy()).max())
+
+
+def test_taylor_at_repeated_eigenvalues_is_differentiable_again():
+    b = np.array([[0.3, -1.0], [-1.0, 0.4]])
+    path = lambda s: lambda t: gt.linalg.sqrtm(2.0 * np.eye(2) + t * s * b)
+    third = lambda s: gt.sum(gt.taylor(path(s), 0.0, 1.0, 3).coefficients[3])
+    np.testing.assert_allclose(gt.grad(third)(0.7), 3 * third(0.7) / 0.7, rtol=1e-12)  # of degree 3 in s
+    np.testing.assert_allclose(gt.jvp(third, (0.7,), (1.0,))[1], 3 * third(0.7) / 0.7, rtol=1e-12)
+    np.testing.assert_allclose(gt.vmap(third)(np.array([0.7, 1.4])), [third(0.7), 8 * third(0.7)], rtol=1e-12)

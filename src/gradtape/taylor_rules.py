@@ -34,9 +34,7 @@ class Solves(NamedTuple):
     plain: Callable[[Any, Any], Any] | None = None
 
 
-class MatrixFunction(NamedTuple):
-    """The function of square matrices is a power series in its argument, so that terms 0..k of y are the first row of
-    it at the block triangular Toeplitz matrix of terms 0..k of x: `on_blocks(matrix, number of blocks, **parameters)`.
-    """
+class AtOnce(NamedTuple):
+    """Terms 0..k of y all at once, from the list of terms 0..k of the one argument: `terms(parts, **parameters)`."""
 
-    on_blocks: Callable[..., Any]
+    terms: Callable[..., list[Any]]

@@ -16,8 +16,9 @@ from ..functions.matrices import adjoint, hermitian_part, matrices
 from ..functions.products import row
 from ..functions.static import ones_like
 from ..primitive import Core, General, Rule, apply
-from ..taylor_rules import Chosen, Equal
+from ..taylor_rules import AtOnce, Chosen, Equal
 from ..tensor import Tensor, is_observed, underlying
+from .matrix_clusters import are_narrow, clustered
 from .taylor import taylor
 
 
@@ -38,17 +39,20 @@ def _primitive(m: int) -> General:
     return General(
         f"matrix_function_{m}", kernel, arguments, [_rule(pull, n) for n in names], [_rule(push, n) for n in names],
         Core((2,) * (m + 1)), register=m < KNOWN,
-        series=None if m else Chosen(lambda a: BY_EIGEN if is_open(a) else None),
+        series=None if m else Chosen(lambda a, coefficients: series_rule(a, coefficients)),
     )  # fmt: skip
 
 
-def is_open(a: Any) -> bool:
-    """Whether no two eigenvalues are close to each other, so that each of them and its vector are smooth functions."""
-    a = underlying(a)
-    if a is None or not a.size:
-        return False
-    w = np.linalg.eigvalsh(a)
-    return bool(np.all(np.diff(w, axis=-1) > 1e-2 * np.abs(w).max(axis=-1, keepdims=True)))
+def series_rule(a: Any, coefficients: Any) -> Any:
+    """By eigenvalues where no two of them are close, so that each of them and its vector are smooth functions; by
+    clusters of them for one plain matrix; else (None) by derivatives of derivatives."""
+    values = underlying(a)
+    if values is None or not values.size:
+        return None
+    w = np.linalg.eigvalsh(values)
+    if bool(np.all(np.diff(w, axis=-1) > 1e-2 * np.abs(w).max(axis=-1, keepdims=True))):
+        return BY_EIGEN
+    return BY_CLUSTERS if a.__class__ is np.ndarray and a.ndim == 2 and are_narrow(w, coefficients) else None
 
 
 def _by_eigen(a: Any, coefficients: Any) -> Any:
@@ -57,7 +61,7 @@ def _by_eigen(a: Any, coefficients: Any) -> Any:
     return (v * row(coefficients.f(w))) @ adjoint(v)
 
 
-BY_EIGEN = Equal(_by_eigen)
+BY_EIGEN, BY_CLUSTERS = Equal(_by_eigen), AtOnce(clustered)
 
 
 def _rule(function: Any, names: tuple[str, ...]) -> Rule:

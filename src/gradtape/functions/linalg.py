@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
 from ..primitive import Core, General, Linear, Rule, Zero, apply
-from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction
+from ..taylor_rules import AtOnce, Chosen, Equal, Flow
 from ..tensor import to_array, underlying
 from .declare import dtype_of, is_complex, operand, shape_of
 from .decompositions import (
@@ -30,7 +30,7 @@ from .decompositions import (
     svdvals,
 )
 from .elementwise import abs, exp, imag, real, round, stop_gradient, where
-from .manipulation import reshape
+from .manipulation import concat, reshape
 from .matrices import (
     adjoint,
     conjugate,
@@ -372,13 +372,22 @@ def _expm_derivative(dx: Any, x: Any, blocks: int) -> Any:
     return y[..., :n, n:]
 
 
+def expm_of_series(parts: list[Any], blocks: int) -> list[Any]:
+    """Terms 0..k: the first row of the exponential of the block triangular Toeplitz matrix of those of x."""
+    size, n = len(parts), parts[0].shape[-1]
+    zero = full(shape_of(parts[0]), 0, parts[0].dtype, parts[0])
+    rows = [concat([*[zero] * i, *parts[: size - i]], axis=-1) for i in range(size)]
+    y = apply(_EXPM, concat(rows, axis=-2), blocks=blocks * size)
+    return [y[..., :n, j * n : (j + 1) * n] for j in range(size)]
+
+
 _EXPM = General(
     "expm",
     kernels.expm,
     vjp=lambda g, x, blocks: _expm_derivative(g, x.mT, blocks),
     jvp=lambda dx, x, blocks: _expm_derivative(dx, x, blocks),
     batch=Core((2,)),
-    series=MatrixFunction(lambda x, size, blocks: apply(_EXPM, x, blocks=blocks * size)),
+    series=AtOnce(lambda parts, blocks: expm_of_series(parts, blocks)),
 )
 
 

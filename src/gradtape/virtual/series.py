@@ -21,7 +21,7 @@ from ..context import active, new_level, observed_by
 from ..functions.elementwise import multiply
 from ..functions.static import full
 from ..primitive import PRODUCT, Bilinear, Elementwise, Linear, Primitive, Zero, apply, scale_either
-from ..taylor_rules import Chosen, Equal, Flow, MatrixFunction, Solves
+from ..taylor_rules import AtOnce, Chosen, Equal, Flow, Solves
 from ..tensor import RAW, Tensor, Variable, Virtual, VirtualTensor, concrete, is_differentiated, tensor, underlying
 from . import rows, terms
 from .batched import over_examples
@@ -494,8 +494,8 @@ def steps(app: Application, y0: Any, ys: list[Series], plain: bool) -> Iterator[
     elif isinstance(rule, Equal):
         other = cache(lambda: rule(env=app.environment(None)))
         yield lambda k: term_of(other(), level, k)
-    elif isinstance(rule, MatrixFunction):
-        yield terms.toeplitz(rule, series[0], parameters)
+    elif isinstance(rule, AtOnce):
+        yield terms.at_once(rule, series[0], parameters)
     elif isinstance(primitive, Linear):
         yield terms.linear(primitive, series, zeroth, parameters)
     elif isinstance(primitive, Bilinear):

@@ -13,11 +13,10 @@ import numpy as np
 
 from ..functions.declare import dtype_of, shape_of
 from ..functions.elementwise import multiply
-from ..functions.manipulation import concat
 from ..functions.reductions import sum
 from ..functions.static import full, static
 from ..primitive import Elementwise, Linear, Primitive, Rule, apply
-from ..taylor_rules import MatrixFunction, Solves
+from ..taylor_rules import AtOnce, Solves
 from ..tensor import VirtualTensor
 from .dual import fit_tangent, plus
 
@@ -176,20 +175,16 @@ def solution(
     return step
 
 
-def toeplitz(rule: MatrixFunction, s: Any, parameters: dict[str, Any]) -> Step:
-    """Terms of a function of matrices: with as many at once as are known of its argument."""
-    row: list[Any] = []
+def at_once(rule: AtOnce, s: Any, parameters: dict[str, Any]) -> Step:
+    """Terms of a function that gives as many at once as are known of its argument."""
+    found: list[Any] = []
 
     def step(k: int) -> Any:
-        if len(row) <= k:
-            n = s.shape[-1]
-            known = max(k, len(s.terms) - 1)
+        if len(found) <= k:
             zero = zeros_like(s.terms[0])
-            parts = [zero if s[j] is None else s[j] for j in range(known + 1)]
-            rows = [concat([*[zero] * i, *parts[: known + 1 - i]], axis=-1) for i in range(known + 1)]
-            y = rule.on_blocks(concat(rows, axis=-2), known + 1, **parameters)
-            row[:] = [y[..., :n, j * n : (j + 1) * n] for j in range(known + 1)]
-        return row[k]
+            parts = [zero if s[j] is None else s[j] for j in range(max(k, len(s.terms) - 1) + 1)]
+            found[:] = rule.terms(parts, **parameters)
+        return found[k]
 
     return step
 

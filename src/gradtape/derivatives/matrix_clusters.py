@@ -1,0 +1,119 @@
+"""The Taylor series of a function of a Hermitian matrix A(t), cluster by cluster of the eigenvalues of A(0).
+
+With A0 diagonal, there is a V(t) = 1 + (blocks between different clusters) with A V = V B and B block diagonal: its
+terms follow from each other, divided by gaps between clusters only. Then f(A) = V f(B) V^-1, and f of a block is its
+Taylor series about the cluster's mean, which the block stays near (Kato, Perturbation Theory for Linear Operators,
+1966, chapter II; Davies and Higham, A Schur-Parlett algorithm for computing matrix functions, 2003). All of it is
+polynomial in the order, however close eigenvalues are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..functions.manipulation import concat
+
+ndarray = np.ndarray
+#: Gaps larger than this part of the largest absolute eigenvalue are between clusters.
+APART = 1e-2
+#: Taylor coefficients by which those of a constant block are summed up.
+MOST = 30
+
+
+def clusters(w: ndarray) -> list[slice]:
+    """Ranges of ascending eigenvalues that are close to each other."""
+    size = np.abs(w).max(initial=0.0)
+    ends = [*(np.flatnonzero(np.diff(w) > APART * size) + 1).tolist(), len(w)]
+    return [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def are_narrow(w: ndarray, coefficients: Any) -> bool:
+    """Whether f's series about each cluster's mean converges fast within it, to f itself."""
+    for part in clusters(w):
+        own = w[part].astype(np.float64)
+        middle = np.mean(own, keepdims=True)
+        c = np.array([np.asarray(x)[0] for x in coefficients(middle, MOST)])
+        distance = own - middle
+        sizes = np.abs(c) * np.abs(distance).max() ** np.arange(MOST + 1)
+        if not np.isfinite(sizes).all() or sizes[MOST - 4 :].max() > 1e-16 * sizes.max():
+            return False
+        value = np.polynomial.polynomial.polyval(distance, c)
+        if not np.allclose(value, np.asarray(coefficients(own, 0)[0]), rtol=1e-12, atol=1e-14 * sizes.max()):
+            return False
+    return True
+
+
+def clustered(parts: list[Any], coefficients: Any) -> list[Any]:
+    """The terms of f(A) from those of A, of which the 0th is a plain matrix."""
+    w, v = np.linalg.eigh(parts[0].astype(np.result_type(parts[0].dtype, np.float64)))
+    vh = np.conj(v.T)
+    groups = clusters(w)
+    inside = np.zeros((len(w), len(w)))
+    for part in groups:
+        inside[part, part] = 1.0
+    with np.errstate(all="ignore"):
+        inverse = np.where(inside == 1, 0.0, 1 / (w[:, None] - w))
+    a = [np.diag(w), *[vh @ x @ v for x in parts[1:]]]
+    b, u, back = decoupled(a, inside, inverse)
+    f = [function_of_blocks(b, groups, w, coefficients)]
+    values = product(product(u, f[0]), back)
+    return [v @ x @ vh for x in values]
+
+
+def decoupled(a: list[Any], inside: ndarray, inverse: ndarray) -> tuple[list[Any], list[Any], list[Any]]:
+    """The terms of B, V and V^-1. `inside`: 1 within clusters; `inverse`: of the gaps between them, else 0."""
+    b, u, back = [a[0]], [np.eye(len(inside))], [np.eye(len(inside))]
+    for k in range(1, len(a)):
+        moved = total([a[j] @ u[k - j] for j in range(1, k + 1)])
+        b.append(moved * inside)
+        rest = total([-moved, *[u[j] @ b[k - j] for j in range(1, k)]])
+        u.append(rest * inverse)
+        back.append(-total([u[j] @ back[k - j] for j in range(1, k + 1)]))
+    return b, u, back
+
+
+def function_of_blocks(b: list[Any], groups: list[slice], w: ndarray, coefficients: Any) -> list[Any]:
+    """The terms of f of a block diagonal matrix, from those of the matrix."""
+    order = len(b) - 1
+    rows: list[list[Any]] = []
+    for part in groups:
+        n, middle = part.stop - part.start, np.mean(w[part], keepdims=True)
+        c = [np.asarray(x)[0] for x in coefficients(middle, MOST + order)]
+        zero, one = np.zeros((n, n)), np.eye(n)
+        terms = [np.diag(w[part] - middle), *[x[part, part] for x in b[1:]]]
+        triangle = concat([concat([*[zero] * i, *terms[: order + 1 - i]], axis=1) for i in range(order + 1)], axis=0)
+        first = np.concatenate([one, *[zero] * order], axis=1)
+        row = c[-1] * first
+        for x in reversed(c[:-1]):
+            row = row @ triangle + x * first
+        rows.append([row[:, j * n : (j + 1) * n] for j in range(order + 1)])
+    return [block_diagonal([row[j] for row in rows]) for j in range(order + 1)]
+
+
+def block_diagonal(blocks: list[Any]) -> Any:
+    """The matrix with these blocks along its diagonal."""
+    n = sum([block.shape[0] for block in blocks])
+    start, rows = 0, []
+    for block in blocks:
+        size = block.shape[0]
+        rows.append(concat([np.zeros((size, start)), block, np.zeros((size, n - start - size))], axis=1))
+        start += size
+    return concat(rows, axis=0)
+
+
+def product(a: list[Any], b: list[Any]) -> list[Any]:
+    """The terms of a product of matrices."""
+    return [total([a[j] @ b[k - j] for j in range(k + 1)]) for k in range(len(a))]
+
+
+def total(parts: list[Any]) -> Any:
+    """The sum of matrices."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + part
+    return result
+
+
+__all__ = ["are_narrow", "clustered"]
