@@ -422,10 +422,14 @@ class Reference:
         return id(self._tensor)
 
 
+#: The class of handle by the class of value, as far as it was asked for.
+HANDLES: dict[type, type[Tensor]] = dict.fromkeys(RAW, Tensor)
+handle_of = HANDLES.get
+
+
 def tensor(data: Any) -> Tensor:
     """A new handle on an array, a NumPy scalar or a virtual array; tracked by nobody."""
-    kind = type(data)
-    handle = new(Tensor if kind in RAW else handle_class(kind))
+    handle = new(handle_of(data.__class__) or handle_class(data.__class__))
     handle._data = data
     handle._key = 0
     return handle
@@ -433,15 +437,10 @@ def tensor(data: Any) -> Tensor:
 
 def tracked(data: Any, key: int) -> Tensor:
     """A handle on an earlier value under its key: how a rule gets to see what a record saved."""
-    kind = type(data)
-    handle = new(Tensor if kind in RAW else handle_class(kind))
+    handle = new(handle_of(data.__class__) or handle_class(data.__class__))
     handle._data = data
     handle._key = key
     return handle
-
-
-#: The class of handle by the class of value, for classes other than RAW.
-HANDLES: dict[type, type[Tensor]] = {}
 
 
 def handle_class(kind: type) -> type[Tensor]:

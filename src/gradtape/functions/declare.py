@@ -17,7 +17,7 @@ from .. import hotpath
 from ..arrays.dtypes import kind_of, numpy_dtype
 from ..arrays.libraries import library_of
 from ..primitive import Bilinear, Elementwise, Route, Zero, apply
-from ..tensor import RAW, Tensor, Virtual, concrete, tensor
+from ..tensor import RAW, Tensor, Virtual, VirtualTensor, concrete, tensor
 from .static import library_like, static
 
 Function = Callable[..., Any]
@@ -91,12 +91,16 @@ def _slow(primitive: Any) -> Function:
     return slow
 
 
+#: What needs no look at its class' ancestors.
+KNOWN = RAW | {Tensor, VirtualTensor}
+
+
 def _slow_operator(slow: Function, takes: Function) -> Function:
     """The slow path of an operator: unknown types get NotImplemented, so that they may answer themselves."""
 
     def slow_operator(a: Any, b: Any) -> Any:
         for x in (a, b):
-            if x.__class__ in RAW or isinstance(x, Tensor):
+            if x.__class__ in KNOWN or isinstance(x, Tensor):
                 continue
             known = isinstance(x, np.ndarray | np.generic | list | tuple) or library_of(x)
             if not known and not takes(x):

@@ -163,7 +163,7 @@ class ForwardLaplacian(Virtual):
         rule = RULES.get(key)
         if rule is None:
             rule = RULES[key] = rule_for(primitive, moving)
-        app = Jets(primitive, values, flags, moving, parameters, raw)
+        app = tuple.__new__(Jets, (primitive, values, flags, moving, parameters, raw))
         if rule is by_series:
             return by_series(lambda *series: apply(primitive, *series, **parameters), arguments, level)
         value, first, half, depth = rule(app, along)
@@ -274,10 +274,11 @@ def linearly_in_one(app: Jets, along: Directions, on_derivatives: Any) -> tuple[
     primitive, values, flags, moving, parameters, raw = app
     index = flags.index(True)
     x = moving[index]
-    others = [
-        terms.zeros_like(value) if isinstance(primitive, Linear) and i != index and primitive.is_linear_in(i) else value
-        for i, value in enumerate(values)
-    ]
+    others = list(values)
+    if isinstance(primitive, Linear) and len(values) > 1:
+        for i, value in enumerate(values):
+            if i != index and primitive.is_linear_in(i):
+                others[i] = terms.zeros_like(value)
 
     def on(part: Any) -> Any:
         others[index] = part
@@ -361,6 +362,12 @@ def example_rows(value: Any, lead: tuple[int, ...]) -> Any:
 
 def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
     """Sums and differences, elementwise: of each component alike."""
+    j, (a, *others) = app.moving[0], app.values
+    if j is not None and app.raw and len(others) == 1 and app.moving[1] is None and app.primitive.slopes[0] == 1:
+        b = others[0]  # a constant that changes no shape: a bias
+        both = a.__class__ is b.__class__ is ndarray and not app.flags[1]
+        if both and b.ndim < a.ndim and b.shape == a.shape[-b.ndim :]:
+            return app.primitive.kernel(a, b), (lambda: j.first), j.half, j.depth + 1
     y = app.value(along)
     shape = y.shape[1:]
     parts = [(c, j) for c, j in zip(app.primitive.slopes, app.moving) if j is not None]
@@ -387,18 +394,20 @@ def weighted_sum(app: Jets, along: Directions) -> tuple[Any, ...]:
 def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     """f(x): J' = f' J, H' = f' H + f''/2 sum(J J)."""
     primitive, values, flags, moving, parameters, raw = app
-    index = next(i for i, j in enumerate(moving) if j is not None)
-    x = moving[index]
+    index = 0
     if len(values) > 1:
+        index = next(i for i, j in enumerate(moving) if j is not None)
         values = aligned(values, flags, (0,) * len(values))
+    x = moving[index]
     y, slope, curvature, number = unit_series(primitive, values, index, parameters)
     if slope is None:  # nothing flows through this argument
         return y, None, None, 0
     rank = len(y.shape) - 1
     times = scale if primitive.singular else mul if raw else multiply
     route = primitive.slopes[index]
+    routed = isinstance(route, Route)
     push: Callable[[Any], Any]
-    if isinstance(route, Route):
+    if routed:
         env = primitive.environment(y, values, parameters)
         push = lambda t: route(t, env=env)
     else:
@@ -416,7 +425,7 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
         with np.errstate(all="ignore"):
             return push(spread(first, rank, 2))
 
-    if times is mul and not isinstance(route, Route) and Scaled.can_be(slope, first):
+    if times is mul and not routed and Scaled.can_be(slope, first):
         return y, Scaled(slope, first), half, 0
     return y, (moved if raw else moved()), half, 0
 
@@ -424,7 +433,9 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
 def spread(x: Any, rank: int, lead: int) -> Any:
     """x with axes of length 1 after its leading ones, to this rank behind them."""
     missing = rank + lead - len(x.shape)
-    return reshape(x, (*x.shape[:lead], *(1,) * missing, *x.shape[lead:])) if missing else x
+    if not missing:
+        return x
+    return reshape(x, (*x.shape[:lead], *(1,) * missing, *x.shape[lead:]))
 
 
 @quietly
