@@ -160,6 +160,18 @@ def test_clusters_agree_with_derivatives_of_derivatives(name, kind, monkeypatch)
         np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * np.abs(y.numpy()).max())
 
 
+def test_stacks_go_matrix_by_matrix():
+    rng = np.random.default_rng(9)
+    b = rng.standard_normal((3, 3))
+    b = b + b.T
+    stack = np.stack([2.0 * np.eye(3), np.diag([1.0, 1.0, 3.0]), np.diag([1.0, 2.0, 4.0])])
+    got = gt.taylor(lambda t: gt.linalg.sqrtm(stack + t * b), 0.0, 1.0, 10).coefficients
+    for i in range(3):
+        alone = gt.taylor(lambda t, i=i: gt.linalg.sqrtm(stack[i] + t * b), 0.0, 1.0, 10).coefficients
+        for x, y in zip(got, alone, strict=True):
+            np.testing.assert_allclose(x[i], y, rtol=1e-9, atol=1e-10 * np.abs(y.numpy()).max())
+
+
 def test_taylor_at_repeated_eigenvalues_is_differentiable_again():
     b = np.array([[0.3, -1.0], [-1.0, 0.4]])
     path = lambda s: lambda t: gt.linalg.sqrtm(2.0 * np.eye(2) + t * s * b)

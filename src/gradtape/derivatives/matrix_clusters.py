@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..functions.manipulation import concat
+from ..functions.manipulation import concat, stack
 
 ndarray = np.ndarray
 #: Gaps larger than this part of the largest absolute eigenvalue are between clusters.
@@ -30,7 +30,9 @@ def clusters(w: ndarray) -> list[slice]:
 
 
 def are_narrow(w: ndarray, coefficients: Any) -> bool:
-    """Whether f's series about each cluster's mean converges fast within it, to f itself."""
+    """Whether f's series about each cluster's mean converges fast within it, to f itself, for each matrix."""
+    if w.ndim > 1:
+        return all([are_narrow(each, coefficients) for each in w])
     for part in clusters(w):
         own = w[part].astype(np.float64)
         middle = np.mean(own, keepdims=True)
@@ -46,7 +48,10 @@ def are_narrow(w: ndarray, coefficients: Any) -> bool:
 
 
 def clustered(parts: list[Any], coefficients: Any) -> list[Any]:
-    """The terms of f(A) from those of A, of which the 0th is a plain matrix."""
+    """The terms of f(A) from those of A, of which the 0th is a plain matrix, or a stack of such."""
+    if parts[0].ndim > 2:
+        each = [clustered([x[i] for x in parts], coefficients) for i in range(len(parts[0]))]
+        return [stack(list(terms)) for terms in zip(*each, strict=True)]
     w, v = np.linalg.eigh(parts[0].astype(np.result_type(parts[0].dtype, np.float64)))
     vh = np.conj(v.T)
     groups = clusters(w)

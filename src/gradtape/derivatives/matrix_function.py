@@ -45,14 +45,14 @@ def _primitive(m: int) -> General:
 
 def series_rule(a: Any, coefficients: Any) -> Any:
     """By eigenvalues where no two of them are close, so that each of them and its vector are smooth functions; by
-    clusters of them for one plain matrix; else (None) by derivatives of derivatives."""
+    clusters of them for plain matrices; else (None) by derivatives of derivatives."""
     values = underlying(a)
     if values is None or not values.size:
         return None
     w = np.linalg.eigvalsh(values)
     if bool(np.all(np.diff(w, axis=-1) > 1e-2 * np.abs(w).max(axis=-1, keepdims=True))):
         return BY_EIGEN
-    return BY_CLUSTERS if a.__class__ is np.ndarray and a.ndim == 2 and are_narrow(w, coefficients) else None
+    return BY_CLUSTERS if a.__class__ is np.ndarray and are_narrow(w, coefficients) else None
 
 
 def _by_eigen(a: Any, coefficients: Any) -> Any:
