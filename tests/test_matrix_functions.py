@@ -179,3 +179,19 @@ def test_taylor_at_repeated_eigenvalues_is_differentiable_again():
     np.testing.assert_allclose(gt.grad(third)(0.7), 3 * third(0.7) / 0.7, rtol=1e-12)  # of degree 3 in s
     np.testing.assert_allclose(gt.jvp(third, (0.7,), (1.0,))[1], 3 * third(0.7) / 0.7, rtol=1e-12)
     np.testing.assert_allclose(gt.vmap(third)(np.array([0.7, 1.4])), [third(0.7), 8 * third(0.7)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("function", ["sqrt", "log"])
+def test_many_eigenvalues_near_a_singularity(function):
+    """Of a random covariance matrix: neither all apart nor all close, and some close to the branch point."""
+    rng, n, order = np.random.default_rng(10), 20, 8
+    b = rng.standard_normal((n, n))
+    w, q = np.linalg.eigh(b @ b.T / n + 1e-3 * np.eye(n))
+    e = rng.uniform(-1e-2, 1e-2, n)
+    a, b = [(x + x.T) / 2 for x in ((q * w) @ q.T, (q * e) @ q.T)]
+    got = gt.taylor(lambda t: gt.linalg.matrix_function(getattr(gt, function), a + t * b), 0.0, 1.0, order)
+    with mp.workdps(40):
+        exact = [mp.taylor(getattr(mp, function), mp.mpf(x), order) for x in w]
+    for k in range(order + 1):
+        want = (q * [float(c[k]) * y**k for c, y in zip(exact, e, strict=True)]) @ q.T
+        np.testing.assert_allclose(got.coefficients[k], want, rtol=1e-9, atol=1e-10 * np.abs(want).max())

@@ -22,29 +22,35 @@ APART = 1e-2
 MOST = 30
 
 
-def clusters(w: ndarray) -> list[slice]:
-    """Ranges of ascending eigenvalues that are close to each other."""
+def clusters(w: ndarray, coefficients: Any) -> list[slice]:
+    """Ranges of ascending eigenvalues that are close to each other, and each so narrow that a series serves."""
     size = np.abs(w).max(initial=0.0)
     ends = [*(np.flatnonzero(np.diff(w) > APART * size) + 1).tolist(), len(w)]
-    return [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
+    found = []
+    waiting = [slice(a, b) for a, b in zip([0, *ends[:-1]], ends, strict=True)][::-1]
+    while waiting:
+        part = waiting.pop()
+        if part.stop - part.start == 1 or is_narrow(w[part], coefficients):
+            found.append(part)
+        else:
+            middle = part.start + 1 + int(np.argmax(np.diff(w[part])))
+            waiting += [slice(middle, part.stop), slice(part.start, middle)]
+    return found
 
 
-def are_narrow(w: ndarray, coefficients: Any) -> bool:
-    """Whether f's series about each cluster's mean converges fast within it, to f itself, for each matrix."""
-    if w.ndim > 1:
-        return all([are_narrow(each, coefficients) for each in w])
-    for part in clusters(w):
-        own = w[part].astype(np.float64)
-        middle = np.mean(own, keepdims=True)
-        c = np.array([np.asarray(x)[0] for x in coefficients(middle, MOST)])
-        distance = own - middle
-        sizes = np.abs(c) * np.abs(distance).max() ** np.arange(MOST + 1)
-        if not np.isfinite(sizes).all() or sizes[MOST - 4 :].max() > 1e-16 * sizes.max():
-            return False
-        value = np.polynomial.polynomial.polyval(distance, c)
-        if not np.allclose(value, np.asarray(coefficients(own, 0)[0]), rtol=1e-12, atol=1e-14 * sizes.max()):
-            return False
-    return True
+def is_narrow(w: ndarray, coefficients: Any) -> bool:
+    """Whether f's series about the mean of a cluster converges fast within it, to f itself."""
+    w = w.astype(np.float64)
+    if w[0] == w[-1]:
+        return True
+    middle = np.mean(w, keepdims=True)
+    c = np.array([np.asarray(x)[0] for x in coefficients(middle, MOST)])
+    distance = w - middle
+    sizes = np.abs(c) * np.abs(distance).max() ** np.arange(MOST + 1)
+    if not np.isfinite(sizes).all() or sizes[MOST - 4 :].max() > 1e-16 * sizes.max():
+        return False
+    value = np.polynomial.polynomial.polyval(distance, c)
+    return np.allclose(value, np.asarray(coefficients(w, 0)[0]), rtol=1e-12, atol=1e-14 * sizes.max())
 
 
 def clustered(parts: list[Any], coefficients: Any) -> list[Any]:
@@ -54,7 +60,7 @@ def clustered(parts: list[Any], coefficients: Any) -> list[Any]:
         return [stack(list(terms)) for terms in zip(*each, strict=True)]
     w, v = np.linalg.eigh(parts[0].astype(np.result_type(parts[0].dtype, np.float64)))
     vh = np.conj(v.T)
-    groups = clusters(w)
+    groups = clusters(w, coefficients)
     inside = np.zeros((len(w), len(w)))
     for part in groups:
         inside[part, part] = 1.0
@@ -121,4 +127,4 @@ def total(parts: list[Any]) -> Any:
     return result
 
 
-__all__ = ["are_narrow", "clustered"]
+__all__ = ["clustered"]

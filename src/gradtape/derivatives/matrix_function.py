@@ -18,7 +18,7 @@ from ..functions.static import ones_like
 from ..primitive import Core, General, Rule, apply
 from ..taylor_rules import AtOnce, Chosen, Equal
 from ..tensor import Tensor, is_observed, underlying
-from .matrix_clusters import are_narrow, clustered
+from .matrix_clusters import clustered
 from .taylor import taylor
 
 
@@ -39,11 +39,11 @@ def _primitive(m: int) -> General:
     return General(
         f"matrix_function_{m}", kernel, arguments, [_rule(pull, n) for n in names], [_rule(push, n) for n in names],
         Core((2,) * (m + 1)), register=m < KNOWN,
-        series=None if m else Chosen(lambda a, coefficients: series_rule(a, coefficients)),
+        series=None if m else Chosen(lambda a: series_rule(a)),
     )  # fmt: skip
 
 
-def series_rule(a: Any, coefficients: Any) -> Any:
+def series_rule(a: Any) -> Any:
     """By eigenvalues where no two of them are close, so that each of them and its vector are smooth functions; by
     clusters of them for plain matrices; else (None) by derivatives of derivatives."""
     values = underlying(a)
@@ -52,7 +52,7 @@ def series_rule(a: Any, coefficients: Any) -> Any:
     w = np.linalg.eigvalsh(values)
     if bool(np.all(np.diff(w, axis=-1) > 1e-2 * np.abs(w).max(axis=-1, keepdims=True))):
         return BY_EIGEN
-    return BY_CLUSTERS if a.__class__ is np.ndarray and are_narrow(w, coefficients) else None
+    return BY_CLUSTERS if a.__class__ is np.ndarray else None
 
 
 def _by_eigen(a: Any, coefficients: Any) -> Any:
