@@ -120,6 +120,17 @@ NEARLY = {
 }  # fmt: skip
 
 
+def check_terms(function, q, w, e, order, atol):
+    """The series of f at Q diag(w + t e) Q', whose terms mpmath knows."""
+    a, b = [(x + x.T) / 2 for x in ((q * w) @ q.T, (q * e) @ q.T)]
+    got = gt.taylor(lambda t: gt.linalg.matrix_function(getattr(gt, function), a + t * b), 0.0, 1.0, order)
+    with mp.workdps(40):
+        exact = [mp.taylor(getattr(mp, function), mp.mpf(x), order) for x in w]
+    for k in range(order + 1):
+        want = (q * [float(c[k]) * y**k for c, y in zip(exact, e, strict=True)]) @ q.T
+        np.testing.assert_allclose(got.coefficients[k], want, rtol=1e-9, atol=atol * np.abs(want).max())
+
+
 @pytest.mark.parametrize("name", NEARLY)
 @pytest.mark.parametrize("function", ["sqrt", "log", "exp", "tanh"])
 def test_high_orders_where_eigenvalues_nearly_coincide(name, function):
@@ -127,14 +138,7 @@ def test_high_orders_where_eigenvalues_nearly_coincide(name, function):
     rng, order = np.random.default_rng(7), 12
     q, _ = np.linalg.qr(rng.standard_normal((5, 5)))
     w, e = np.array(NEARLY[name]), rng.uniform(-1.0, 1.0, 5)
-    a, b = (q * w) @ q.T, (q * e) @ q.T
-    a, b = (a + a.T) / 2, (b + b.T) / 2
-    series = gt.taylor(lambda t: gt.linalg.matrix_function(getattr(gt, function), a + t * b), 0.0, 1.0, order)
-    with mp.workdps(40):
-        exact = [mp.taylor(getattr(mp, function), mp.mpf(x), order) for x in w]
-    for k in range(order + 1):
-        want = (q * [float(c[k]) * y**k for c, y in zip(exact, e, strict=True)]) @ q.T
-        np.testing.assert_allclose(series.coefficients[k], want, rtol=1e-9, atol=1e-9 * np.abs(want).max())
+    check_terms(function, q, w, e, order, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NEARLY)
@@ -188,10 +192,4 @@ def test_many_eigenvalues_near_a_singularity(function):
     b = rng.standard_normal((n, n))
     w, q = np.linalg.eigh(b @ b.T / n + 1e-3 * np.eye(n))
     e = rng.uniform(-1e-2, 1e-2, n)
-    a, b = [(x + x.T) / 2 for x in ((q * w) @ q.T, (q * e) @ q.T)]
-    got = gt.taylor(lambda t: gt.linalg.matrix_function(getattr(gt, function), a + t * b), 0.0, 1.0, order)
-    with mp.workdps(40):
-        exact = [mp.taylor(getattr(mp, function), mp.mpf(x), order) for x in w]
-    for k in range(order + 1):
-        want = (q * [float(c[k]) * y**k for c, y in zip(exact, e, strict=True)]) @ q.T
-        np.testing.assert_allclose(got.coefficients[k], want, rtol=1e-9, atol=1e-10 * np.abs(want).max())
+    check_terms(function, q, w, e, order, atol=1e-10)

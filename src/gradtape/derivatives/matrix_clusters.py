@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..functions.manipulation import concat, stack
+from ..functions.matrices import toeplitz
 
 ndarray = np.ndarray
 #: Gaps larger than this part of the largest absolute eigenvalue are between clusters.
@@ -94,7 +95,7 @@ def function_of_blocks(b: list[Any], groups: list[slice], w: ndarray, coefficien
         c = [np.asarray(x)[0] for x in coefficients(middle, MOST + order)]
         zero, one = np.zeros((n, n)), np.eye(n)
         terms = [np.diag(w[part] - middle), *[x[part, part] for x in b[1:]]]
-        triangle = concat([concat([*[zero] * i, *terms[: order + 1 - i]], axis=1) for i in range(order + 1)], axis=0)
+        triangle = toeplitz(terms, zero)
         first = np.concatenate([one, *[zero] * order], axis=1)
         row = c[-1] * first
         for x in reversed(c[:-1]):
@@ -127,4 +128,4 @@ def total(parts: list[Any]) -> Any:
     return result
 
 
-__all__ = ["clustered"]
+__all__ = ["APART", "clustered"]

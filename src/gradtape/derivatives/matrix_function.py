@@ -18,7 +18,7 @@ from ..functions.static import ones_like
 from ..primitive import Core, General, Rule, apply
 from ..taylor_rules import AtOnce, Chosen, Equal
 from ..tensor import Tensor, is_observed, underlying
-from .matrix_clusters import clustered
+from .matrix_clusters import APART, clustered
 from .taylor import taylor
 
 
@@ -50,7 +50,7 @@ def series_rule(a: Any) -> Any:
     if values is None or not values.size:
         return None
     w = np.linalg.eigvalsh(values)
-    if bool(np.all(np.diff(w, axis=-1) > 1e-2 * np.abs(w).max(axis=-1, keepdims=True))):
+    if bool(np.all(np.diff(w, axis=-1) > APART * np.abs(w).max(axis=-1, keepdims=True))):
         return BY_EIGEN
     return BY_CLUSTERS if a.__class__ is np.ndarray else None
 

@@ -30,7 +30,7 @@ from .decompositions import (
     svdvals,
 )
 from .elementwise import abs, exp, imag, real, round, stop_gradient, where
-from .manipulation import concat, reshape
+from .manipulation import reshape
 from .matrices import (
     adjoint,
     conjugate,
@@ -40,6 +40,7 @@ from .matrices import (
     per_matrix,
     plus,
     solve_matrices,
+    toeplitz,
 )
 from .norms import matrix_norm, norm, norm_of_matrices, vector_norm
 from .products import column, cross, matmul, matrix_transpose, outer, row, tensordot, vecdot
@@ -376,8 +377,7 @@ def expm_of_series(parts: list[Any], blocks: int) -> list[Any]:
     """Terms 0..k: the first row of the exponential of the block triangular Toeplitz matrix of those of x."""
     size, n = len(parts), parts[0].shape[-1]
     zero = full(shape_of(parts[0]), 0, parts[0].dtype, parts[0])
-    rows = [concat([*[zero] * i, *parts[: size - i]], axis=-1) for i in range(size)]
-    y = apply(_EXPM, concat(rows, axis=-2), blocks=blocks * size)
+    y = apply(_EXPM, toeplitz(parts, zero), blocks=blocks * size)
     return [y[..., :n, j * n : (j + 1) * n] for j in range(size)]
 
 

@@ -13,8 +13,14 @@ from ..taylor_rules import Solves
 from ..tensor import RAW, Tensor
 from .declare import as_dtype, default_float, dtype_of, is_complex, operand, shape_of
 from .elementwise import conj
-from .manipulation import astype, reshape
+from .manipulation import astype, concat, reshape
 from .products import column, matrix_transpose
+
+
+def toeplitz(parts: list[Any], zero: Any) -> Any:
+    """The block triangular Toeplitz matrix with these matrices in its first row: as it multiplies, so do series."""
+    n = len(parts)
+    return concat([concat([*[zero] * i, *parts[: n - i]], axis=-1) for i in range(n)], axis=-2)
 
 
 def matrices(x: Any, function: str, name: str = "x", square: bool = True) -> Any:
