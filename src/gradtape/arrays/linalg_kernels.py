@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .numpy_kernels import VDOT, own_code
+from .numpy_kernels import DOUBLE, VDOT, own_code
 
 
 # -- einsum ------------------------------------------------------------------------------------------------------
@@ -424,6 +424,7 @@ def _squares(dtype: type) -> tuple[float, float]:
 
 #: By the character of the dtype.
 SQUARES = {np.dtype(kind).char: _squares(kind) for kind in (np.float32, np.float64, np.complex64, np.complex128)}
+REAL_SQUARES = {kind: limits for kind, limits in SQUARES.items() if kind in "fd"}
 NOTHING = (math.inf, 0.0)
 
 
@@ -437,19 +438,40 @@ def squares(rank: int, axis: int) -> str:
     return f"{labels},{labels}->{labels.replace(labels[axis], '')}"
 
 
-def norm2(x: Any, axis: tuple[int, ...]) -> Any:
-    """The Euclidean norm along the axes, scaled where squares over- or underflow."""
-    x = np.asarray(x)
-    low, high = SQUARES.get(x.dtype.char, NOTHING)
-    if x.ndim == len(axis) and x.dtype.kind == "f":
+PINV = own_code(np.linalg.pinv)
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+def pinv(x: Any, rtol: Any) -> Any:
+    """numpy.linalg.pinv by the standard's tolerance; NumPy looks it up anew at every call."""
+    if rtol is None and x.dtype is DOUBLE:
+        rtol = EPSILON * max(x.shape[-2:])
+    return PINV(x, rtol=rtol)
+
+
+def quick_norm(x: Any, axis: int | None) -> Any:
+    """The Euclidean norm of a real array or along an axis; None where that needs scaling, or more than this."""
+    low, high = REAL_SQUARES.get(x.dtype.char, NOTHING)
+    if axis is None or (x.ndim == 1 and -2 < axis < 1):
         square = VDOT(x, x)
         if low < square < high:
             return square.dtype.type(math.sqrt(square))
-    elif len(axis) == 1 and x.size and x.dtype.kind == "f" and VDOT(x, x) < high:  # which says nothing of overflow
-        quick = axis[0] == x.ndim - 1 or x.size <= SMALL
-        square = np.vecdot(x, x, axis=axis[0]) if quick else EINSUM(squares(x.ndim, axis[0]), x, x)
+    elif x.size and VDOT(x, x) < high:  # which says nothing of overflow
+        quick = x.size <= SMALL or axis == -1 or axis == x.ndim - 1
+        square = np.vecdot(x, x, axis=axis) if quick else EINSUM(squares(x.ndim, axis), x, x)
         if low < square.item(square.argmin()):
             return np.sqrt(square)
+    return None
+
+
+def norm2(x: Any, axis: tuple[int, ...]) -> Any:
+    """The Euclidean norm along the axes, scaled where squares over- or underflow."""
+    x = np.asarray(x)
+    if x.ndim == len(axis) or len(axis) == 1:
+        y = quick_norm(x, None if x.ndim == len(axis) else axis[0])
+        if y is not None:
+            return y
+    low, high = SQUARES.get(x.dtype.char, NOTHING)
     with np.errstate(all="ignore"):
         square = np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis)
         if x.size == 0 or (low < np.minimum.reduce(square, axis=None) and np.maximum.reduce(square, axis=None) < high):

@@ -444,10 +444,10 @@ def is_number(b: Any) -> bool:
 def floor_divide(a: Any, b: Any) -> Any:
     """floor(a / b), which is infinite for an infinite a, and -0 for -1 divided by infinity."""
     y = a // b
-    if y.__class__ is ndarray and y.ndim == 1 and len(y) <= SHORT:
+    if y.__class__ is ndarray:
         # An infinite a makes NaN of y, and what an infinite b makes of it, 0 or -1, shows in the product with b.
         try:
-            if isfinite(y.dot(b if b.__class__ is ndarray else y if is_number(b) else inf)):
+            if isfinite(VDOT(y, b if b.__class__ is ndarray else y if is_number(b) else inf)):
                 return y
         except (TypeError, ValueError):  # b is broadcast
             pass

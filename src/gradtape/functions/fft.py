@@ -280,6 +280,7 @@ def _frequencies(values: Any, dtype: Any, device: Any) -> Tensor:
     return asarray(tensor(values), dtype=dtype, device=device)
 
 
+@untaped("np.fft.fftshift(x, axes)")
 def fftshift(x: Any, /, *, axes: Any = None) -> Any:
     """x with the zero frequency in the middle of the axes (all by default).
 
@@ -290,6 +291,7 @@ def fftshift(x: Any, /, *, axes: Any = None) -> Any:
     return _shifted(x, axes, 1, "fftshift")
 
 
+@untaped("np.fft.ifftshift(x, axes)")
 def ifftshift(x: Any, /, *, axes: Any = None) -> Any:
     """The inverse of fftshift."""
     return _shifted(x, axes, -1, "ifftshift")

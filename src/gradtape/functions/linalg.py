@@ -121,7 +121,7 @@ def inv(x: Any, /) -> Any:
 
 _PINV = General(
     "pinv",
-    lambda x, rtol: np.linalg.pinv(x, rtol=rtol),
+    kernels.pinv,
     vjp=lambda g, x, y: _pinv_vjp(conjugate(g), x, y),
     jvp=lambda dx, x, y: _pinv_jvp(dx, x, y),
     batch=Core((2,)),
@@ -150,7 +150,7 @@ def _dependent(x: Any, y: Any) -> tuple[Any, Any]:
     return rank < x.shape[-2], rank < x.shape[-1]
 
 
-@untaped("np.linalg.pinv(x, rtol=rtol)")
+@untaped("invert(x, rtol)", invert=kernels.pinv)
 def pinv(x: Any, /, *, rtol: float | None = None) -> Any:
     """The Moore-Penrose pseudo-inverse; singular values up to rtol times the largest count as 0.
 

@@ -18,8 +18,7 @@ from .untaped import untaped
 inf = math.inf
 
 #: Where it is the norm of all elements, or along one axis.
-PLAIN = "not keepdims and x.dtype.kind in 'fc' and (axis is None or axis.__class__ is int)"
-AXES = "tuple(range(x.ndim)) if axis is None else (range(x.ndim)[axis],)"
+PLAIN = "not keepdims and (axis is None or axis.__class__ is int)"
 
 
 def _unit(x: Any, y: Any, axis: tuple[int, ...]) -> Any:
@@ -73,7 +72,7 @@ def _vector_norm(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any
     return reshape(y, tuple([1 if i in axes else n for i, n in enumerate(shape)])) if keepdims else y
 
 
-@untaped(f"norm2(x, {AXES})", when=f"ord == 2 and {PLAIN}", norm2=kernels.norm2)
+@untaped("quick_norm(x, axis)", when=f"ord == 2 and {PLAIN}", quick_norm=kernels.quick_norm)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of order `ord` of the elements along the axes (all by default); its slope at 0 is taken as 0.
 
@@ -103,8 +102,7 @@ def norm_of_matrices(x: Any, ord: Any) -> Any:
 
 
 @untaped(
-    "norm2(x, (0, 1))", when="ord == 'fro' and not keepdims and x.ndim == 2 and x.dtype.kind in 'fc'",
-    norm2=kernels.norm2,
+    "quick_norm(x, None)", when="ord == 'fro' and not keepdims and x.ndim == 2", quick_norm=kernels.quick_norm
 )  # fmt: skip
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """The norm of matrices: "fro" (Frobenius), "nuc" (nuclear), 1, -1, inf, -inf, 2 or -2, as numpy.linalg.norm.
@@ -118,7 +116,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reshape(y, (*shape_of(x)[:-2], 1, 1)) if keepdims else y
 
 
-@untaped(f"norm2(x, {AXES})", when=f"ord is None and {PLAIN}", norm2=kernels.norm2)
+@untaped("quick_norm(x, axis)", when=f"ord is None and {PLAIN}", quick_norm=kernels.quick_norm)
 def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """NumPy's norm: of all elements by default, of vectors for one axis, of matrices for two.
 

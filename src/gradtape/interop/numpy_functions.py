@@ -559,17 +559,36 @@ rules(np, {
 #: they are given, or answer otherwise than NumPy on purpose (empty_like is zeros, a norm does not overflow).
 OF_NUMPY = """
     allclose append array_equal array_equiv average block choose column_stack compress concat concatenate convolve
-    correlate corrcoef cov delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud gradient
+    correlate corrcoef cov delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud full_like gradient
     hstack imag inner insert interp logspace median nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
-    nanprod nanquantile nanstd nansum nanvar pad percentile polyval quantile ravel repeat reshape resize roll rollaxis
-    rot90 select sinc sort squeeze take_along_axis tensordot trace trapezoid tril triu vander vdot vstack where
+    nanprod nanquantile nanstd nansum nanvar ones_like pad percentile polyval quantile ravel repeat reshape resize roll
+    rollaxis rot90 select sinc sort squeeze take_along_axis tensordot trace trapezoid tril triu vander vdot vstack where
+    zeros_like
 """
 OF_NUMPY_LINALG = "cholesky cond diagonal eigh eigvalsh matrix_power multi_dot pinv qr slogdet svd svdvals trace"
-for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG)):
+OF_NUMPY_FFT = """
+    fft fft2 fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft irfft irfft2 irfftn rfft rfft2 rfftn
+"""
+#: Functions whose rules give arrays of arrays, and quickly.
+BY_RULE = "matrix_norm norm vector_norm"
+
+
+def may_write(function: Any) -> float:
+    """How many arguments in order a function takes before one that tells it to write; infinitely many if none does."""
+    parameters = signature(function).parameters
+    if INTO.isdisjoint(parameters):
+        return math.inf
+    in_order = [name for name, it in parameters.items() if it.kind is it.POSITIONAL_OR_KEYWORD]
+    return min([in_order.index(name) for name in INTO.intersection(in_order)], default=99)
+
+
+for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG), (np.fft, OF_NUMPY_FFT)):
     for name in names.split():
         if (function := getattr(module, name, None)) is not None:
-            most = math.inf if INTO.isdisjoint(signature(function).parameters) else 99 if name == "einsum" else 2
-            OWN[function] = own_code(function), most
+            OWN[function] = own_code(function), may_write(function)
+for name in BY_RULE.split():
+    if (function := getattr(np.linalg, name, None)) is not None:
+        OWN[function] = RULES[function], may_write(function)
 NAMED.update({
     type(getattr(np.linalg, name)(np.eye(1))): result
     for name, result in (

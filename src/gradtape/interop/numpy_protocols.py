@@ -66,6 +66,8 @@ INTO = frozenset(["out", "overwrite_input"])
 
 #: gradtape's class for each of NumPy's with several named arrays.
 NAMED: dict[type, Any] = {}
+named_of = NAMED.get
+new_tuple = tuple.__new__
 
 #: Types that take part in a call to which such a function can be applied as it is.
 TENSORS = (Tensor,)
@@ -129,34 +131,42 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
     own = own_of(function)
     if own is not None and not active():
         compute, most = own
+        n = len(arguments)
         try:
-            if len(arguments) == 1 and not keywords and arguments[0].__class__ is Tensor:
-                y = compute(arguments[0]._data)
-            elif (
-                len(arguments) > most
+            if (
+                n > most
                 or (types != TENSORS and types not in PLAIN)
                 or (keywords and most != inf and not INTO.isdisjoint(keywords))
             ):
                 y = None
+            elif n == 1:
+                (a,) = arguments
+                if a.__class__ is Tensor:
+                    a = a._data
+                elif a.__class__ in LISTS:
+                    parts = []
+                    for x in a:
+                        parts.append(x._data if x.__class__ is Tensor else x)
+                    a = parts
+                y = compute(a, **keywords) if keywords else compute(a)
+            elif n == 2:
+                a, b = arguments
+                if a.__class__ is Tensor:
+                    a = a._data
+                if b.__class__ is Tensor:
+                    b = b._data
+                y = compute(a, b, **keywords) if keywords else compute(a, b)
+            elif n == 3:
+                a, b, c = arguments
+                if a.__class__ is Tensor:
+                    a = a._data
+                if b.__class__ is Tensor:
+                    b = b._data
+                if c.__class__ is Tensor:
+                    c = c._data
+                y = compute(a, b, c, **keywords) if keywords else compute(a, b, c)
             else:
-                data = []
-                for x in arguments:
-                    if x.__class__ is Tensor:
-                        x = x._data
-                    elif x.__class__ is list or x.__class__ is tuple:
-                        parts = []
-                        for part in x:
-                            parts.append(part._data if part.__class__ is Tensor else part)
-                        x = parts if x.__class__ is list else tuple(parts)
-                    data.append(x)
-                if keywords:
-                    for x in keywords.values():
-                        if x.__class__ not in SIMPLE:
-                            keywords = {name: bare(x) for name, x in keywords.items()}
-                            break
-                    y = compute(*data, **keywords)
-                else:
-                    y = compute(*data)
+                y = compute(*[x._data if x.__class__ is Tensor else x for x in arguments], **keywords)
             kind = y.__class__
             if kind in ARRAYS:
                 handle = new(Tensor)
@@ -165,14 +175,15 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                 return handle
             if kind is bool:  # the answer to a question
                 return y
-            if kind in NAMED:
+            named = named_of(kind)
+            if named is not None:
                 parts = []
                 for part in y:
                     handle = new(Tensor)
                     handle._data = part
                     handle._key = 0
                     parts.append(handle)
-                return tuple.__new__(NAMED[kind], parts)
+                return new_tuple(named, parts)
         except Exception:  # the rule knows better what is wrong
             pass
     rule = rule_of(function)
