@@ -52,6 +52,8 @@ CALLS: dict[str, list[Arguments]] = {
     "fft.fft": [call(VECTOR), call(X, n=6, axis=0), call(X.astype(np.float32), norm="ortho"), call(VECTOR + 1j)],
     "fft.fft2": [call(X), call(X + 1j, axes=(1, 0)), call(X.astype(np.float32), norm="ortho")],
     "fft.fftn": [call(X), call(CUBE, axes=(0, 2)), call(VECTOR + 1j)],
+    "fft.fftshift": [call(VECTOR), call(X), call(CUBE, axes=(0, 2))],
+    "fft.ifftshift": [call(VECTOR), call(X, axes=1)],
     "fft.ifft2": [call(X), call(CUBE)],
     "fft.ifftn": [call(X), call(CUBE, axes=(2,), norm="forward")],
     "fft.ifft": [call(VECTOR), call(X, n=3, norm="forward"), call(VECTOR + 1j)],

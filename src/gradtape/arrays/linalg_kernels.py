@@ -464,6 +464,14 @@ def quick_norm(x: Any, axis: int | None) -> Any:
     return None
 
 
+def norm_along(x: Any, axis: int | None) -> Any:
+    """The Euclidean norm of floating-point numbers, all or along an axis; None of others."""
+    y = quick_norm(x, axis)
+    if y is None and x.dtype.kind in "fc":
+        return norm2(x, tuple(range(x.ndim)) if axis is None else (range(x.ndim)[axis],))
+    return y
+
+
 def norm2(x: Any, axis: tuple[int, ...]) -> Any:
     """The Euclidean norm along the axes, scaled where squares over- or underflow."""
     x = np.asarray(x)

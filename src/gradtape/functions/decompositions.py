@@ -198,7 +198,7 @@ _QR_COMPLETE = General(
 )
 
 
-@untaped("np.linalg.qr(x)", when="mode == 'reduced'", named=QRResult)
+@untaped("np.linalg.qr(x)", when="mode == 'reduced' and x.shape[-2] >= x.shape[-1]", named=QRResult)
 def qr(x: Any, /, *, mode: str = "reduced") -> Any:
     """Q with orthonormal columns and upper triangular R with Q R = x, as (Q, R); mode "r" gives R alone.
 

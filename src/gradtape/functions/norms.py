@@ -72,7 +72,7 @@ def _vector_norm(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any
     return reshape(y, tuple([1 if i in axes else n for i, n in enumerate(shape)])) if keepdims else y
 
 
-@untaped("quick_norm(x, axis)", when=f"ord == 2 and {PLAIN}", quick_norm=kernels.quick_norm)
+@untaped("norm_along(x, axis)", when=f"ord == 2 and {PLAIN}", norm_along=kernels.norm_along)
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of order `ord` of the elements along the axes (all by default); its slope at 0 is taken as 0.
 
@@ -102,7 +102,7 @@ def norm_of_matrices(x: Any, ord: Any) -> Any:
 
 
 @untaped(
-    "quick_norm(x, None)", when="ord == 'fro' and not keepdims and x.ndim == 2", quick_norm=kernels.quick_norm
+    "norm_along(x, None)", when="ord == 'fro' and not keepdims and x.ndim == 2", norm_along=kernels.norm_along
 )  # fmt: skip
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """The norm of matrices: "fro" (Frobenius), "nuc" (nuclear), 1, -1, inf, -inf, 2 or -2, as numpy.linalg.norm.
@@ -116,7 +116,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     return reshape(y, (*shape_of(x)[:-2], 1, 1)) if keepdims else y
 
 
-@untaped("quick_norm(x, axis)", when=f"ord is None and {PLAIN}", quick_norm=kernels.quick_norm)
+@untaped("norm_along(x, axis)", when=f"ord is None and {PLAIN}", norm_along=kernels.norm_along)
 def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """NumPy's norm: of all elements by default, of vectors for one axis, of matrices for two.
 
