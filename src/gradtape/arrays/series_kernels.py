@@ -19,7 +19,7 @@ from .numpy_kernels import sech_squared
 
 class Orders(list[Any]):
     """The coefficients of f(x + t) for each element of an array x, up to t^2: arrays, which may be the same twice, and
-    numbers that they are to be multiplied with."""
+    numbers that they are to be multiplied with. The product of two arrays may stand as a pair of them."""
 
     __slots__ = ("numbers",)
 
@@ -32,10 +32,17 @@ class Orders(list[Any]):
         self[k] = array
         self.numbers[k] = number
 
+    def array(self, k: int) -> Any:
+        """The kth coefficient but for its number."""
+        found = self[k]
+        if found.__class__ is tuple:
+            found = self[k] = found[0] * found[1]
+        return found
+
     def term(self, k: int) -> Any:
         """The kth coefficient as an array."""
         number = self.numbers[k]
-        return self[k] if number == 1 else self[k] * number
+        return self.array(k) if number == 1 else self.array(k) * number
 
 
 def term(y: Any, k: int) -> Any:
@@ -104,7 +111,7 @@ def put_square(s: Any, k: int, y: Any, by: float, start: int = 0) -> None:
         if k == 1 and start:  # an empty sum
             s.enter(k, 0, 1)
         else:
-            s.enter(k, y[i] * y[j], (1 + (i != j)) * y.numbers[i] * y.numbers[j] / by)
+            s.enter(k, (y.array(i), y.array(j)), (1 + (i != j)) * y.numbers[i] * y.numbers[j] / by)
         return
     row = s[k]
     into(row, y[start:half], y[k + 1 - half : k + 1 - start][::-1])

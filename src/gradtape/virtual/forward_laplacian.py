@@ -91,9 +91,14 @@ class ForwardLaplacian(Virtual):
     __slots__ = ("value", "pending", "half", "depth", "level", "shape", "dtype", "along")
 
     def __init__(self, value: Any, first: Any, half: Any, depth: int, along: Directions, level: int):
-        self.value, self.pending, self.half, self.along, self.level = value, first, half, along, level
+        self.value = value
+        self.pending = first
+        self.half = half
+        self.along = along
+        self.level = level
         self.depth = depth
-        self.shape, self.dtype = tuple(value.shape[1:]), value.dtype
+        self.shape = value.shape[1:]
+        self.dtype = value.dtype
         if depth > PATIENCE:
             _ = self.first
 
@@ -412,14 +417,25 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
         push = lambda t: route(t, env=env)
     else:
         push = lambda t: times(t, slope)
-    first = x.first
-    half = None if x.half is None else push(spread(x.half, rank, 1))
+    first, half = x.first, x.half
+    if half is not None:
+        half = spread(half, rank, 1)
     if curvature is not None:
         squares = spread(along.summed(first, first), rank, 1)  # of the fewest elements: numbers are for these
-        if half is not None and number == -1:
-            half = half - times(squares, curvature)
-        else:
-            half = plus(half, times(squares if number == 1 else squares * number, curvature))
+        less = half is not None and number == -1
+        if not less and number != 1:
+            squares = squares * number
+        if curvature.__class__ is tuple:
+            a, b = curvature
+            if b is slope and half is not None and times is mul and not routed:  # f' (H + a sum(J J))
+                half, curvature = half - squares * a if less else half + squares * a, None
+            else:
+                curvature = a * b
+    if half is not None:
+        half = push(half)
+    if curvature is not None:
+        more = times(squares, curvature)
+        half = half - more if less else plus(half, more)
 
     def moved() -> Any:
         with np.errstate(all="ignore"):

@@ -305,7 +305,7 @@ def identity(x: Any) -> Any:
 
 def unit_series(primitive: Elementwise, inputs: Sequence[Any], index: int, parameters: dict[str, Any]) -> list[Any]:
     """The value of an elementwise function, its derivative in one argument, and half of its second derivative, as an
-    array and a number to multiply it with."""
+    array, or a pair to be multiplied, and a number to multiply it with."""
     x = inputs[index]
     if primitive.recurrence is not None and x.__class__ is ndarray and x.dtype.kind in "fc":
         y = Orders(primitive.kernel(x))
