@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .numpy_kernels import DOUBLE, VDOT, own_code
+from .numpy_kernels import DOUBLE, EINSUM, VDOT, own_code
 
 
 # -- einsum ------------------------------------------------------------------------------------------------------
@@ -426,9 +426,6 @@ def _squares(dtype: type) -> tuple[float, float]:
 SQUARES = {np.dtype(kind).char: _squares(kind) for kind in (np.float32, np.float64, np.complex64, np.complex128)}
 REAL_SQUARES = {kind: limits for kind, limits in SQUARES.items() if kind in "fd"}
 NOTHING = (math.inf, 0.0)
-
-
-EINSUM = own_code(np.einsum)
 
 
 @lru_cache

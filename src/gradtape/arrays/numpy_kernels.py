@@ -478,6 +478,7 @@ def split_evenly(x: Any, sections: Any) -> Any:
 
 #: It says nothing of overflow.
 VDOT = own_code(np.vdot)
+EINSUM = own_code(np.einsum)
 
 
 def some_infinite(x: Any) -> bool:

@@ -99,6 +99,8 @@ def _slow_operator(slow: Function, takes: Function) -> Function:
     """The slow path of an operator: unknown types get NotImplemented, so that they may answer themselves."""
 
     def slow_operator(a: Any, b: Any) -> Any:
+        if a.__class__ in KNOWN and b.__class__ in KNOWN:
+            return slow(a, b)
         for x in (a, b):
             if x.__class__ in KNOWN or isinstance(x, Tensor):
                 continue

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import linalg_kernels as kernels
-from ..arrays.numpy_kernels import OuterSum, own_code
+from ..arrays.numpy_kernels import EINSUM, OuterSum
 from ..context import active
 from ..primitive import Bilinear, Core, Linear, apply, apply_linear, apply_virtual
 from ..tensor import Tensor, VirtualTensor, tensor
@@ -242,7 +242,7 @@ def _batched_subscripts(subscripts: str, flags: list[bool]) -> str:
     return ",".join([z * f + t for t, f in zip(terms, flags, strict=True)]) + f"->{z}{out}"
 
 
-LETTERS, EINSUM = string.ascii_letters, own_code(np.einsum)
+LETTERS = string.ascii_letters
 
 _EINSUM_ONE: Linear = Linear(
     "einsum_one",

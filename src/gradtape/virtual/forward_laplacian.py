@@ -148,6 +148,7 @@ class ForwardLaplacian(Virtual):
         flags: list[bool] = []
         moving: list[Any] = []
         pattern = 0  # which arguments move, as bits
+        bit = 1
         for a in arguments:
             kind = a.__class__
             if kind is VirtualTensor and a._data.level == level:
@@ -158,19 +159,19 @@ class ForwardLaplacian(Virtual):
                 if j.pending is None:
                     j = None
                 else:
-                    pattern |= 1 << len(moving)
-                moving.append(j)
+                    pattern += bit
             else:
+                j = None
                 flags.append(False)
                 values.append(a._data if raw and (kind is Tensor or kind is Variable) else a)
-                moving.append(None)
-        key = (primitive, pattern)
-        rule = RULES.get(key)
+            moving.append(j)
+            bit += bit
+        rule = rule_of((primitive, pattern))
         if rule is None:
-            rule = RULES[key] = rule_for(primitive, moving)
-        app = tuple.__new__(Jets, (primitive, values, flags, moving, parameters, raw))
+            rule = RULES[primitive, pattern] = rule_for(primitive, moving)
         if rule is by_series:
             return by_series(lambda *series: apply(primitive, *series, **parameters), arguments, level)
+        app = new_tuple(Jets, (primitive, values, flags, moving, parameters, raw))
         value, first, half, depth = rule(app, along)
         return cls(value, first, half, depth, along, level)
 
@@ -210,6 +211,8 @@ def are_level(values: list[Any], flags: list[bool]) -> bool:
 
 #: What to do by primitive and which arguments move.
 RULES: dict[tuple[Any, ...], Callable[..., Any]] = {}
+rule_of = RULES.get
+new_tuple = tuple.__new__
 
 
 def rule_for(primitive: Primitive, moving: list[Any]) -> Callable[..., Any]:
@@ -410,13 +413,12 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
     rank = len(y.shape) - 1
     times = scale if primitive.singular else mul if raw else multiply
     route = primitive.slopes[index]
-    routed = isinstance(route, Route)
-    push: Callable[[Any], Any]
-    if routed:
-        env = primitive.environment(y, values, parameters)
-        push = lambda t: route(t, env=env)
-    else:
-        push = lambda t: times(t, slope)
+    routed = route.__class__ is Route
+    env = primitive.environment(y, values, parameters) if routed else {}
+
+    def push(t: Any) -> Any:
+        return route(t, env=env) if routed else times(t, slope)
+
     first, half = x.first, x.half
     if half is not None:
         half = spread(half, rank, 1)
@@ -437,12 +439,13 @@ def elementwise(app: Jets, along: Directions) -> tuple[Any, ...]:
         more = times(squares, curvature)
         half = half - more if less else plus(half, more)
 
+    if times is mul and not routed and Scaled.can_be(slope, first):
+        return y, Scaled(slope, first), half, 0
+
     def moved() -> Any:
         with np.errstate(all="ignore"):
             return push(spread(first, rank, 2))
 
-    if times is mul and not routed and Scaled.can_be(slope, first):
-        return y, Scaled(slope, first), half, 0
     return y, (moved if raw else moved()), half, 0
 
 
