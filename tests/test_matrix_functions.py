@@ -193,3 +193,46 @@ def test_many_eigenvalues_near_a_singularity(function):
     w, q = np.linalg.eigh(b @ b.T / n + 1e-3 * np.eye(n))
     e = rng.uniform(-1e-2, 1e-2, n)
     check_terms(function, q, w, e, order, atol=1e-10)
+
+
+#: For mpmath and for gradtape; of an eigenvalue, all real.
+EVERYWHERE = {
+    "sqrt": (mp.sqrt, gt.sqrt), "log": (mp.log, gt.log), "tanh": (mp.tanh, gt.tanh),
+    "relu(w - 1.7)": (lambda w: max(w - mp.mpf(1.7), 0), lambda w: gt.nn.relu(w - 1.7)),
+    "w < 1.7": (lambda w: mp.mpf(w < 1.7), lambda w: gt.where(w < 1.7, 1.0, 0.0)),
+}  # fmt: skip
+
+
+def terms_by_mpmath(f, a, b, order):
+    """The series of f(a + t b) in t: from values at 200 digits, by the polynomial through them."""
+    with mp.workdps(200):
+        h = mp.mpf(10) ** -20
+        times = [k * h for k in range(-order, order + 1)]
+        exactly = lambda x: mp.matrix(x.tolist())
+        values = []
+        for t in times:
+            w, v = mp.eigsy(exactly(a) + t * exactly(b))
+            values.append(v * mp.diag([f(x) for x in w]) * v.T)
+        powers = mp.matrix([[t**k for k in range(len(times))] for t in times])
+        shares = mp.inverse(powers)[: order + 1, :]
+        total = lambda k: sum([shares[k, i] * values[i] for i in range(len(times))], mp.zeros(len(a)))
+        return [np.array(total(k).tolist(), dtype=float) for k in range(order + 1)]
+
+
+@pytest.mark.parametrize("eigenvalues", [[1, 1, 1, 2], [1, 1 + 1e-9, 1 + 1e-4, 2.5], [0.5, 1, 2, 2]])
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_directions_that_do_not_commute_against_mpmath(name, eigenvalues):
+    """Orders 0 to 5 of the series, and first and second derivatives by tapes, where eigenvalues (nearly) coincide."""
+    of_mpmath, f = EVERYWHERE[name]
+    rng, order = np.random.default_rng(11), 5
+    q, _ = np.linalg.qr(rng.standard_normal((4, 4)))
+    a, b = (q * eigenvalues) @ q.T, rng.standard_normal((4, 4))
+    a, b = (a + a.T) / 2, (b + b.T) / 2
+    want = terms_by_mpmath(of_mpmath, a, b, order)
+    path = lambda t: gt.linalg.matrix_function(f, a + t * b)
+    got = gt.taylor(path, 0.0, 1.0, order).coefficients
+    for k in range(order + 1):
+        np.testing.assert_allclose(got[k], want[k], rtol=1e-9, atol=1e-10 * np.abs(want[k]).max())
+    first, second = gt.jacobian(path)(0.0), gt.jacobian(gt.jacobian(path))(0.0)
+    np.testing.assert_allclose(first, want[1], rtol=1e-9, atol=1e-11 * np.abs(want[1]).max())
+    np.testing.assert_allclose(second, 2 * want[2], rtol=1e-8, atol=1e-9 * np.abs(want[2]).max())
