@@ -34,32 +34,50 @@ next_key = count(1).__next__
 next_level = count(1).__next__
 
 
-@contextmanager
-def observed_by(observers: tuple[Any, ...]) -> Iterator[None]:
+class Observed:
+    """What observed_by() gives. Written out, as Deeper is: a generator's context takes three times as long."""
+
+    __slots__ = ("observers", "before")
+
+    def __init__(self, observers: tuple[Any, ...]):
+        self.observers = observers
+
+    def __enter__(self) -> None:
+        self.before = ACTIVE.get()
+        ACTIVE.set(self.observers)
+
+    def __exit__(self, *_: object) -> None:
+        ACTIVE.set(self.before)
+
+
+def observed_by(observers: tuple[Any, ...]) -> Observed:
     """Let exactly these observers look on; afterwards those of before, whatever happened."""
-    before = ACTIVE.get()
-    ACTIVE.set(observers)
-    try:
-        yield
-    finally:
-        ACTIVE.set(before)
+    return Observed(observers)
 
 
-@contextmanager
-def new_level() -> Iterator[int]:
+class Deeper:
+    """What new_level() gives."""
+
+    __slots__ = ("before", "surrounding")
+
+    def __enter__(self) -> int:
+        self.before, self.surrounding = LEVEL.get(), OPEN.get()
+        level = next_level()
+        LEVEL.set(level)
+        OPEN.set(self.surrounding | {level})
+        return level
+
+    def __exit__(self, *_: object) -> None:
+        LEVEL.set(self.before)
+        OPEN.set(self.surrounding)
+
+
+def new_level() -> Deeper:
     """Open one level deeper; yields its number, greater than those it is in.
 
     No number is used twice, so that a value kept from a transform that has ended is not taken for one of another's.
     """
-    before, surrounding = LEVEL.get(), OPEN.get()
-    level = next_level()
-    LEVEL.set(level)
-    OPEN.set(surrounding | {level})
-    try:
-        yield level
-    finally:
-        LEVEL.set(before)
-        OPEN.set(surrounding)
+    return Deeper()
 
 
 @contextmanager

@@ -153,6 +153,8 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                 a, b = arguments
                 if a.__class__ is Tensor:
                     a = a._data
+                elif a.__class__ in LISTS:
+                    a = bare(a)
                 if b.__class__ is Tensor:
                     b = b._data
                 y = compute(a, b, **keywords) if keywords else compute(a, b)
@@ -166,7 +168,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                     c = c._data
                 y = compute(a, b, c, **keywords) if keywords else compute(a, b, c)
             else:
-                y = compute(*[x._data if x.__class__ is Tensor else x for x in arguments], **keywords)
+                y = compute(*map(bare, arguments), **keywords)
             kind = y.__class__
             if kind in ARRAYS:
                 handle = new(Tensor)
@@ -206,7 +208,6 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
 
 
 LISTS = frozenset([list, tuple])
-SIMPLE = frozenset([int, str, bool, float, type(None)])
 
 
 def bare(x: Any) -> Any:
