@@ -97,3 +97,19 @@ def test_large_products_absorb_as_small_ones_do(number: int, shape: tuple[int, .
     np.testing.assert_allclose(whole.reshape(-1), np.concatenate(parts), rtol=1e-14)
     moved = gt.grad(lambda x: gt.sum(gt.transpose(f(gt.transpose(x), gt.transpose(x) > 0)) * g))(x).numpy()
     np.testing.assert_allclose(moved, whole, rtol=1e-14)
+
+
+@pytest.mark.parametrize("exponent", [3, 4, -2, 3.0])
+def test_small_powers_are_products(exponent):
+    """To two units in the last place of NumPy's, at the edges of the range too."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(3000) * 10.0 ** rng.uniform(-120, 120, 3000)
+    x[:6] = 0.0, -0.0, np.inf, -np.inf, np.nan, -1e155
+    with np.errstate(all="ignore"):
+        got, want = (gt.asarray(x) ** exponent).numpy(), x**exponent
+    np.testing.assert_allclose(got, want, rtol=5e-16, atol=1e-323)
+    assert (np.signbit(got) == np.signbit(want)).all() and got.dtype == want.dtype
+    x = rng.uniform(-2, 2, 500)
+    slopes = gt.grad(lambda x: gt.sum(x**exponent))(x).numpy()
+    np.testing.assert_allclose(slopes, exponent * x ** (exponent - 1), rtol=1e-15)
+    assert (gt.asarray(np.ones(500, np.float32)) ** exponent).dtype == np.float32

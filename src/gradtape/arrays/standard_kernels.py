@@ -127,6 +127,11 @@ def one_minus_square(xp: Any, x: Any) -> Any:
     return (1 - x) * (1 + x)
 
 
+def power(xp: Any, a: Any, b: Any) -> Any:
+    """a ** b, by the library's operator: numbers stay weak."""
+    return a**b
+
+
 def sech_squared(xp: Any, x: Any) -> Any:
     """1 / cosh(x)^2."""
     y = 1 / xp.cosh(floating(xp, x))
@@ -321,7 +326,7 @@ KERNELS: dict[str, Any] = {
     for function in (
         angle_of_real, astype, cbrt, clip, concat, cosine, deg2rad, divide_absorbing, exp2, fabs, fmax, fmin, fmod,
         heaviside, imag_of_real, logaddexp2, logistic, logistic_slope, matmul_nt, matmul_tn, matrix_transpose,
-        nan_to_num, one_minus_square, rad2deg, rint, scale, scale_either, sech_squared, select, share, sinc,
+        nan_to_num, one_minus_square, power, rad2deg, rint, scale, scale_either, sech_squared, select, share, sinc,
         sparse_matmul, stack, to_device, where,
     )
 } | {

@@ -70,7 +70,9 @@ def power_slope_base(a: Any, b: Any) -> Any:
     if type(b) is int or type(b) is float:
         if b == 2:
             return 2 * a
-        return b if b == 1 or b == 0 else b * a ** (b - 1)
+        if b == 1 or b == 0:
+            return b
+        return b * (kernels.power(a, b - 1) if a.__class__ is np.ndarray else a ** (b - 1))
     return scale(b, power(a, b - 1))
 
 
@@ -117,7 +119,7 @@ def power_series(a: Any, b: Any, y: Any) -> Any:
 
 
 power = elementwise(
-    "power", power_slope_base, power_slope_exponent, kernel=operator.pow, singular=True, series=Chosen(power_series),
+    "power", power_slope_base, power_slope_exponent, kernel=kernels.power, singular=True, series=Chosen(power_series),
     doc="Power a ** b.",
 )  # fmt: skip
 anchored = elementwise(  # for a term of a sum, say 1 - y, whose value has a formula without cancellation
@@ -141,8 +143,9 @@ cbrt = elementwise(
     doc="Real cube root of x.",
 )  # fmt: skip
 reciprocal = elementwise(
-    "reciprocal", lambda y: -(y * y), singular=True, series=Equal(lambda x: 1 / x), doc="Reciprocal 1 / x."
-)
+    "reciprocal", lambda y: -(y * y), kernel=kernels.reciprocal, singular=True, series=Equal(lambda x: 1 / x),
+    doc="Reciprocal 1 / x.",
+)  # fmt: skip
 fabs = elementwise("fabs", lambda x: sign(x), doc="Absolute value of a real x.")
 hypot = elementwise(
     "hypot", lambda a, b: cosine(a, b), lambda a, b: cosine(b, a), doc="sqrt(a^2 + b^2) without overflow."
