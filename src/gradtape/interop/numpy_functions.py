@@ -24,7 +24,7 @@ from ..functions.manipulation import matrices_in
 from ..tensor import RAW, Tensor, lost, underlying
 from . import numpy_ported
 from .numpy_composites import TABLE, along
-from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, is_followed, plain, store
+from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, plain, store
 
 Rule = Callable[..., Any]
 
@@ -573,22 +573,19 @@ OF_NUMPY_FFT = """
 BY_RULE = "matrix_norm norm vector_norm"
 
 
-def may_write(function: Any) -> float:
-    """How many arguments in order a function takes before one that tells it to write; infinitely many if none does."""
-    parameters = signature(function).parameters
-    if INTO.isdisjoint(parameters):
-        return math.inf
-    in_order = [name for name, it in parameters.items() if it.kind is it.POSITIONAL_OR_KEYWORD]
-    return min([in_order.index(name) for name in INTO.intersection(in_order)], default=99)
+def most_of(function: Any) -> float:
+    """How many arguments in order a function takes as it is; 99 where a keyword may tell it to write."""
+    place: float = before_out(function)[0]
+    return 99 if place == math.inf and not INTO.isdisjoint(signature(function).parameters) else place
 
 
 for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG), (np.fft, OF_NUMPY_FFT)):
     for name in names.split():
         if (function := getattr(module, name, None)) is not None:
-            OWN[function] = own_code(function), may_write(function)
+            OWN[function] = own_code(function), most_of(function)
 for name in BY_RULE.split():
     if (function := getattr(np.linalg, name, None)) is not None:
-        OWN[function] = RULES[function], may_write(function)
+        OWN[function] = RULES[function], most_of(function)
 NAMED.update({
     type(getattr(np.linalg, name)(np.eye(1))): result
     for name, result in (

@@ -8,6 +8,8 @@ computed on plain arrays if nobody differentiates the arguments, and raises NoRu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
+from inspect import signature
 from math import inf
 from typing import Any
 
@@ -197,8 +199,13 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
             return without_rule(function, f"{function.__module__}.{function.__name__}", (arguments, keywords))
     if len(types) > 1 and not all(issubclass(kind, Tensor | np.ndarray) for kind in types):
         return NotImplemented
-    if keywords and keywords.get("out") is not None:
-        return into(rule, function, arguments, keywords)
+    if len(arguments) > 1 and len(arguments) > (place := before_out(function)[0]):
+        keywords = {**keywords, **dict(zip(before_out(function)[1], arguments[place:], strict=False))}
+        arguments = arguments[:place]
+    if "out" in keywords:
+        out = keywords.pop("out")
+        if out is not None:
+            return into(rule, out, function, arguments, keywords)
     try:
         return rule(*arguments, **keywords) if keywords else rule(*arguments)
     except TypeError:  # NoRuleError is one, too: a keyword that gradtape does not know
@@ -217,10 +224,26 @@ def bare(x: Any) -> Any:
     return x._data if x.__class__ is Tensor else x
 
 
-def into(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> Any:
+@cache
+def before_out(function: Any) -> tuple[Any, tuple[str, ...]]:
+    """How many arguments in order a function takes before one that tells it to write (infinitely many if none does),
+    and the names of those from there on."""
+    try:
+        parameters = list(signature(function).parameters.values())
+    except ValueError:  # older NumPys do not say what their compiled functions take
+        return PLACES.get(function.__name__, inf), ("out",)
+    names = [it.name for it in parameters if it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)]
+    place = min([names.index(name) for name in INTO.intersection(names)], default=inf)
+    return place, () if place == inf else tuple(names[int(place) :])
+
+
+#: That number for compiled functions.
+PLACES = {"dot": 2, "concatenate": 2}
+
+
+def into(rule: Callable[..., Any], out: Any, function: Any, arguments: Any, keywords: Any) -> Any:
     """A function with `out=`: a Tensor's handle takes the result; a plain array can if nobody follows it."""
     name = f"{function.__module__}.{function.__name__}"
-    out = keywords.pop("out")
     if isinstance(out, Tensor):
         return store(out, rule(*arguments, **keywords), name)
     if is_followed((arguments, keywords)):
