@@ -312,3 +312,55 @@ def test_writing_keeps_the_dtype() -> None:
         x[0] = v
         y = x.sum()
     assert x.dtype == np.float32 and tape.gradient(y, v).dtype == np.float64
+
+
+def _halved(x):
+    y = gt.positive(x)
+    y[y > 2] *= 0.5
+    return gt.sum(y**2)
+
+
+def _several(x):
+    y = gt.positive(x)
+    y[y > 2] = y[y > 2] ** 2 + 1.5 / y[y > 2] - np.sqrt(y[y > 2])
+    y[y < 1.5] += x[0]
+    y[y < 0] = -y[y < 0]
+    return gt.sum(y * y)
+
+
+def _rows(x):
+    y = gt.reshape(gt.concat([x, 2 * x]), (2, 3))
+    y[y[:, 0] > 2] *= np.array([2.0, 3.0, 4.0])
+    return gt.sum(y**2)
+
+
+@pytest.mark.parametrize("f", [_halved, _several, _rows])
+def test_a_mask_of_its_own_for_each_example(f):
+    """`x[mask] *= 2` inside vmap, where no array has the shape of x[mask]."""
+    xs = np.array([[1.0, 2.0, 3.0], [4.0, -5.0, 6.0]])
+
+    def by_tape(x):
+        with gt.GradientTape() as tape:
+            tape.watch(x)
+            y = f(x)
+        return tape.gradient(y, x)
+
+    for g in (f, gt.grad(f), by_tape, gt.hessian(f), lambda x: gt.jvp(f, (x,), (x * x,))[1]):
+        for got, x in zip(gt.vmap(g)(xs), xs, strict=True):
+            np.testing.assert_allclose(got, g(gt.constant(x)), rtol=1e-14)
+    np.testing.assert_allclose(gt.laplacian(f)(xs), [gt.laplacian(f)(x) for x in xs], rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda part, x: gt.sum(part), lambda part, x: np.sum(part), lambda part, x: part * x, lambda part, x: len(part),
+        lambda part, x: gt.exp(part), lambda part, x: list(part), lambda part, x: part + x[x > 3],
+        lambda part, x: x.__setitem__(x > 3, part), lambda part, x: np.asarray(part),
+    ],
+)  # fmt: skip
+def test_what_such_a_part_is_no_good_for(use):
+    with pytest.raises(TypeError, match=r"use gradtape\.where"):
+        gt.vmap(lambda x: use(x[x > 2], gt.positive(x)))(np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    with pytest.raises(AttributeError, match=r"use gradtape\.where"):
+        gt.vmap(lambda x: x[x > 2].shape)(np.ones((2, 3)))

@@ -98,6 +98,7 @@ def as_output(value: Any, function: str) -> Tensor:
     except (TypeError, ValueError) as error:
         raise TypeError(
             f"gradtape.{function}: the function returned a {type(value).__name__}, which is no array"
+            + (f": {reason}" if (reason := getattr(type(value), "is_no_array", "")) else "")
         ) from error
 
 

@@ -47,10 +47,8 @@ def operand(x: Any, function: str = "this function", argument: str = "argument")
     if isinstance(x, range):
         return np.asarray(x)
     if library_of(x) is None:
-        raise TypeError(
-            f"gradtape.{function}: {argument} is of type {type(x).__name__}, and no array: "
-            "pass a Tensor, an array, a number, or (nested) lists of them"
-        )
+        reason = getattr(type(x), "is_no_array", "pass a Tensor, an array, a number, or (nested) lists of them")
+        raise TypeError(f"gradtape.{function}: {argument} is of type {type(x).__name__}, and no array: {reason}")
     return x
 
 

@@ -32,6 +32,7 @@ from ..tensor import (
 from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
 from .elementwise import where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
+from .masked_parts import MaskedPart, RaggedError
 from .static import library_like, static
 from .untaped import untaped
 
@@ -174,10 +175,7 @@ def batched_key(size: int, key: Key, indices: Sequence[Any], flags: Sequence[boo
         return Layout((FULL, *key), (), (), ())
     for i, batched in zip(indices, flags, strict=True):
         if batched and kind_of(i.dtype) == "b":
-            raise TypeError(
-                "inside vmap, a mask that differs between examples would pick differently many elements of each: "
-                "use gradtape.where(mask, x, 0) instead of x[mask]"
-            )
+            raise RaggedError
     rank = max([_index_rank(i, f) for i, f in zip(indices, flags, strict=True)])
     places = [p for p, k in enumerate(key) if k is ARRAY or type(k) is int]
     together = places[-1] - places[0] + 1 == len(places)
@@ -345,8 +343,16 @@ def getitem(x: Any, key: Any, /) -> Any:
                     handle._data = y
                     handle._key = 0
                     return handle
+    whole, mask = x, key
     x, key, indices = parsed(x, key)
-    return apply(_GATHER, x, *indices, key=key) if indices else apply_linear(_GETITEM, x, key=key)
+    if not indices:
+        return apply_linear(_GETITEM, x, key=key)
+    try:
+        return apply(_GATHER, x, *indices, key=key)
+    except RaggedError:
+        if isinstance(mask, Tensor):
+            return MaskedPart(whole, mask)
+        raise
 
 
 def scatter(g: Any, key: Any, shape: tuple[int, ...]) -> Any:
@@ -410,6 +416,9 @@ def setitem(x: Tensor, key: Any, value: Any) -> None:
     """
     if isinstance(x, Variable):
         rebind(x, x)  # says why not
+    if type(value) is MaskedPart:
+        rebind(x, value.written_into(x, key))
+        return
     value = _writable(x, operand(value, "Tensor.__setitem__", "value"))
     whole, key, indices = parsed(x, key)
     arguments = (value, whole, *indices)
