@@ -204,7 +204,8 @@ def _dlpack(
         array.flags.writeable = False
         if max_version is None or max_version[0] < 1:
             array = data.copy()
-    return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+    asked = {"stream": stream, "max_version": max_version, "dl_device": dl_device, "copy": copy}
+    return array.__dlpack__(**{name: it for name, it in asked.items() if it is not None})  # not all know all of them
 
 
 def _dlpack_device(self: Tensor) -> Any:

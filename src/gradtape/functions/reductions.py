@@ -501,7 +501,13 @@ def all(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reduced(_ALL, x, axis, keepdims)
 
 
-@untaped("np.count_nonzero(x, axis, keepdims=keepdims)")
+#: NumPy before 2.2 gives an int, which has no dtype.
+COUNTED = "np.count_nonzero(x, axis, keepdims=keepdims)"
+if type(np.count_nonzero(np.ones(1))) is int:
+    COUNTED = f"np.int64({COUNTED})"
+
+
+@untaped(COUNTED)
 def count_nonzero(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     """How many elements along the axes (all by default) are not zero; shapes and errors as for sum.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import reduce as fold
-from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from ..functions.manipulation import matrices_in
 from ..tensor import RAW, Tensor, lost, underlying
 from . import numpy_ported
 from .numpy_composites import TABLE, along
-from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, plain, store
+from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, parameters_of, plain, store
 
 Rule = Callable[..., Any]
 
@@ -576,7 +575,7 @@ BY_RULE = "matrix_norm norm vector_norm"
 def most_of(function: Any) -> float:
     """How many arguments in order a function takes as it is; 99 where a keyword may tell it to write."""
     place: float = before_out(function)[0]
-    return 99 if place == math.inf and not INTO.isdisjoint(signature(function).parameters) else place
+    return 99 if place == math.inf and not INTO.isdisjoint(parameters_of(function)) else place
 
 
 for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG), (np.fft, OF_NUMPY_FFT)):

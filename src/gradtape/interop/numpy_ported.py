@@ -168,6 +168,7 @@ SETS: dict[str, Rule] = {
     "union1d": lambda a, b: unique(gt.concat([gt.ravel(gt.asarray(a)), gt.ravel(gt.asarray(b))])),
     "intersect1d": lambda a, b: picked(a, lambda y: np.isin(y, value(b))),
     "setdiff1d": lambda a, b: picked(a, lambda y: ~np.isin(y, value(b))),
+    "in1d": lambda ar1, ar2, assume_unique=False, invert=False: gt.isin(gt.ravel(gt.asarray(ar1)), ar2, invert=invert),
     "setxor1d": lambda a, b: unique(gt.concat([
         picked(a, lambda y: ~np.isin(y, value(b))), picked(b, lambda y: ~np.isin(y, value(a))),
     ])),

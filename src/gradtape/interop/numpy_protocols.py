@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from inspect import signature
+from inspect import Parameter, signature
 from math import inf
 from typing import Any
 
@@ -225,20 +225,26 @@ def bare(x: Any) -> Any:
 
 
 @cache
+def parameters_of(function: Any) -> dict[str, Any]:
+    """The kinds of a function's parameters by name."""
+    try:
+        return {name: it.kind for name, it in signature(function).parameters.items()}
+    except ValueError:  # NumPy before 2.2 does not say what its compiled functions take
+        return dict.fromkeys(COMPILED.get(function.__name__, ()), Parameter.POSITIONAL_OR_KEYWORD)
+
+
+#: The parameters of those of them that take `out`.
+COMPILED = {"dot": ("a", "b", "out"), "concatenate": ("arrays", "axis", "out")}
+IN_ORDER = frozenset([Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD])
+
+
+@cache
 def before_out(function: Any) -> tuple[Any, tuple[str, ...]]:
     """How many arguments in order a function takes before one that tells it to write (infinitely many if none does),
     and the names of those from there on."""
-    try:
-        parameters = list(signature(function).parameters.values())
-    except ValueError:  # older NumPys do not say what their compiled functions take
-        return PLACES.get(function.__name__, inf), ("out",)
-    names = [it.name for it in parameters if it.kind in (it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD)]
+    names = [name for name, kind in parameters_of(function).items() if kind in IN_ORDER]
     place = min([names.index(name) for name in INTO.intersection(names)], default=inf)
     return place, () if place == inf else tuple(names[int(place) :])
-
-
-#: That number for compiled functions.
-PLACES = {"dot": 2, "concatenate": 2}
 
 
 def into(rule: Callable[..., Any], out: Any, function: Any, arguments: Any, keywords: Any) -> Any:
