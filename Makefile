@@ -1,4 +1,4 @@
-# demo, test, test-full, test-torch, test-gpu, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
+# demo, test, test-full, test-torch, test-gpu, test-oldest, bench, lint, clean. Each target makes the virtual environment it needs under .venv/
 # and makes it again when pyproject.toml changes. Needed on the machine: Python 3.11 or newer, git and make.
 
 # The first interpreter that is new enough; say `make PYTHON=... test` for another.
@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 300
 BENCH_ARGS  ?=
 OUT         := out
 
-.PHONY: help demo test test-full test-torch test-gpu bench lint clean
+.PHONY: help demo test test-full test-torch test-gpu test-oldest bench lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo "make test-full  the same with the slow tests and random programs (for FUZZ_SECONDS=300)"
 	@echo "make test-torch the samples of all functions on PyTorch tensors"
 	@echo "make test-gpu   the same on CuPy's arrays and PyTorch's on a GPU"
+	@echo "make test-oldest the tests of functions and tapes on the oldest NumPy and SciPy (Python 3.11 or 3.12)"
 	@echo "make bench      gradtape beside its peers: a table, JSON and a plot (BENCH_ARGS='--help' for options)"
 	@echo "make lint       ruff and the strict type check"
 	@echo "make clean      removes environments, caches and $(OUT)/"
@@ -40,8 +41,8 @@ help:
 	@touch $@
 
 # Small matrices, and processes side by side: threads of the linear algebra would only wait for each other.
-test test-full test-torch test-gpu: export OPENBLAS_NUM_THREADS := 1
-test test-full test-torch test-gpu: export OMP_NUM_THREADS := 1
+test test-full test-torch test-gpu test-oldest: export OPENBLAS_NUM_THREADS := 1
+test test-full test-torch test-gpu test-oldest: export OMP_NUM_THREADS := 1
 
 demo: .venv/demo/.stamp
 	@.venv/demo/bin/python examples/demo.py --out $(OUT)
@@ -72,6 +73,12 @@ GPU_PYTHON ?= .venv/gpu/bin/python
 test-gpu: $(if $(filter .venv/%,$(GPU_PYTHON)),.venv/gpu/.stamp)
 	GRADTAPE_GPU=1 PYTHONPATH="src:$$PYTHONPATH" "$(GPU_PYTHON)" -m pytest -k "cupy or cuda" tests/test_array_libraries.py \
 	  tests/test_features_on_libraries.py tests/test_primitives_on_libraries.py $(PYTEST_ARGS)
+
+# On NumPy 2.0 and SciPy 1.13, for which there are wheels up to Python 3.12.
+test-oldest: .venv/oldest/.stamp
+	.venv/oldest/bin/python -m pytest -n 2 tests/test_numpy_*.py tests/test_primitives.py tests/test_untaped.py \
+	  tests/test_array_api.py tests/test_indexing.py tests/test_writing.py tests/test_taylor.py tests/test_tf_semantics_*.py \
+	  tests/test_sparse*.py tests/test_transforms.py $(PYTEST_ARGS)
 
 # Peers are installed one by one, so that one which cannot be had is absent from the table and no more.
 PEERS := tensorflow-cpu jax torch==2.13.0 autograd asdex casadi

@@ -410,7 +410,7 @@ def matrix_power(x: Any, n: int, /) -> Any:
     [[1.0, 3.0], [0.0, 1.0]]
     """
     x = matrices(x, "matrix_power")
-    n = int(n)
+    n = operator.index(n)
     if n < 0:
         return matrix_power(inv(x), -n)
     if n == 0:

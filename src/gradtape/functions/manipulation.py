@@ -84,8 +84,10 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
 
 
 @untaped("np.broadcast_to(x, shape)[()]")
-def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
+def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     """x repeated along new axes and axes of length 1, to that shape."""
+    if isinstance(shape, int | np.integer):
+        shape = (int(shape),)
     return apply_linear(_BROADCAST_TO, operand(x, "broadcast_to", "x"), shape=tuple([int(n) for n in shape]))
 
 

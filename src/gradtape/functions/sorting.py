@@ -209,7 +209,7 @@ def quantile(
     place = fractions.reshape(-1) * (rows.shape[-1] - 1)
     below = np.floor(place).astype(int)
     above = np.ceil(place).astype(int)
-    weight = BETWEEN[method](place - below)
+    weight = BETWEEN[method](place - below, below)
     dtype = numpy_dtype(rows.dtype) if kind_of(rows.dtype) == "f" else np.dtype(np.float64)
     low, high = take(rows, below, axis=-1), take(rows, above, axis=-1)
     between = low + (high - low) * static(weight.astype(dtype), rows)
@@ -222,11 +222,11 @@ def quantile(
 
 #: How far from the lower to the higher element each method goes.
 BETWEEN: dict[str, Any] = {
-    "linear": lambda t: t,
-    "lower": lambda t: np.zeros_like(t),
-    "higher": lambda t: np.where(t > 0, 1.0, 0.0),
-    "nearest": lambda t: np.where(t > 0.5, 1.0, 0.0),
-    "midpoint": lambda t: np.where(t > 0, 0.5, 0.0),
+    "linear": lambda t, below: t,
+    "lower": lambda t, below: np.zeros_like(t),
+    "higher": lambda t, below: np.where(t > 0, 1.0, 0.0),
+    "nearest": lambda t, below: np.where((t > 0.5) | ((t == 0.5) & (below % 2 == 1)), 1.0, 0.0),  # a half: the even one
+    "midpoint": lambda t, below: np.where(t > 0, 0.5, 0.0),
 }
 
 

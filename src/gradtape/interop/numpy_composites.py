@@ -22,6 +22,18 @@ def along(x: Any, axis: int, ndim: int) -> Any:
     return gt.reshape(x, tuple([-1 if i == axis % ndim else 1 for i in range(ndim)]))
 
 
+def numbers(a: Any) -> Any:
+    """Integers and booleans as doubles, as NumPy takes them."""
+    a = gt.asarray(a)
+    return gt.astype(a, np.float64) if gt.isdtype(a.dtype, ("bool", "integral")) else a
+
+
+def square(m: Any) -> Any:
+    """A matrix of equal rows for one row: what a triangle of a vector is taken of."""
+    m = gt.asarray(m)
+    return gt.broadcast_to(m, m.shape * 2) if m.ndim == 1 else m
+
+
 def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
     """x with each of the slices taken along one axis."""
     before = (slice(None),) * (axis % x.ndim)
@@ -170,6 +182,8 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """numpy.vander."""
     x = gt.asarray(x)
+    if x.ndim != 1:
+        raise ValueError(f"numpy.vander: x must have one axis, not {x.ndim}")
     powers = np.arange(x.size if N is None else N)
     return gt.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
 

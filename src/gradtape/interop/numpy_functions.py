@@ -21,8 +21,8 @@ from ..functions import decompositions, linalg
 from ..functions.declare import NUMBERS
 from ..functions.manipulation import matrices_in
 from ..tensor import RAW, Tensor, lost, underlying
-from . import numpy_ported
-from .numpy_composites import TABLE, along
+from . import numpy_ported, numpy_reductions
+from .numpy_composites import TABLE, along, numbers, square
 from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, parameters_of, plain, store
 
 Rule = Callable[..., Any]
@@ -45,6 +45,7 @@ SAME = """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split()})
 rules(np, TABLE)
+rules(np, numpy_reductions.TABLE)
 rules(np, numpy_ported.TABLE)
 rules(np.linalg, numpy_ported.LINALG)
 UFUNCS.update({getattr(np, name): rule for name, rule in numpy_ported.UFUNCS.items()})
@@ -71,8 +72,8 @@ def transform(name: str, several: bool) -> Rule:
     """The rule of a Fourier transform: what the standard takes by keyword only, NumPy takes in order."""
     function = getattr(gt.fft, name)
     if several:
-        return lambda a, s=None, axes=None, norm=None, out=None: function(a, s=s, axes=axes, norm=norm)
-    return lambda a, n=None, axis=-1, norm=None, out=None: function(a, n=n, axis=axis, norm=norm)
+        return lambda a, s=None, axes=None, norm=None, out=None: function(numbers(a), s=s, axes=axes, norm=norm)
+    return lambda a, n=None, axis=-1, norm=None, out=None: function(numbers(a), n=n, axis=axis, norm=norm)
 
 
 rules(np.fft, {name: transform(name, several=False) for name in ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]})
@@ -85,146 +86,6 @@ rules(np.fft, {
 
 
 # -- reductions ----------------------------------------------------------------------------------------------------
-#: What masked elements count as, and how `initial` comes in.
-NEUTRAL: dict[str, tuple[Any, str]] = {
-    "sum": (0, "add"), "prod": (1, "multiply"), "max": (None, "maximum"), "min": (None, "minimum"),
-    "any": (False, "logical_or"), "all": (True, "logical_and"), "logsumexp": (-np.inf, "logaddexp"),
-}  # fmt: skip
-
-
-def reducing(name: str) -> Rule:
-    """A reduction with every keyword that NumPy's reductions know."""
-    neutral, combine = NEUTRAL[name]
-    function = getattr(gt, name)
-
-    def reduced(
-        x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, initial: Any = None, where: Any = True
-    ) -> Any:
-        if dtype is not None:
-            x = gt.astype(gt.asarray(x), dtype)
-        if where is not True:
-            fill = initial if neutral is None else neutral
-            if fill is None:
-                raise ValueError(f"numpy.{name}: where= needs initial=, which masked elements count as")
-            x = gt.where(where, x, fill)
-        y = function(x, axis=axis, keepdims=keepdims)
-        return y if initial is None else getattr(gt, combine)(y, initial)
-
-    return reduced
-
-
-REDUCE = {name: reducing(name) for name in NEUTRAL}
-
-
-def summing(name: str) -> Rule:
-    """The rule of sum and prod."""
-    function, reduced = getattr(gt, name), REDUCE[name]
-
-    def rule(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **more: Any) -> Any:
-        if more or dtype is not None:
-            return reduced(a, axis, dtype, keepdims, **more)
-        return function(a, axis=axis, keepdims=keepdims)
-
-    return rule
-
-
-def extreme(name: str) -> Rule:
-    """The rule of max, min, any, all: NumPy gives them no dtype."""
-    reduced = REDUCE[name]
-    return lambda a, axis=None, out=None, keepdims=False, initial=None, where=True: reduced(
-        a, axis, None, keepdims, initial, where
-    )
-
-
-def counted(mask: Any, a: Any, axis: Any, keepdims: Any) -> Any:
-    """How many elements of a the mask selects along the axis."""
-    return gt.count_nonzero(gt.broadcast_to(mask, a.shape), axis=axis, keepdims=keepdims)
-
-
-def _mean(
-    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, where: Any = True
-) -> Any:
-    a = gt.asarray(a, dtype=dtype)
-    if where is True:
-        return gt.mean(a, axis=axis, keepdims=keepdims)
-    return REDUCE["sum"](a, axis, None, keepdims, None, where) / counted(where, a, axis, keepdims)
-
-
-def moment(name: str) -> Rule:
-    """The rule of var and std."""
-    function = getattr(gt, name)
-
-    def rule(
-        a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: Any = 0, keepdims: Any = False, *,
-        where: Any = True, mean: Any = None, correction: Any = None,
-    ) -> Any:  # fmt: skip
-        if mean is not None:
-            raise NoRuleError(f"numpy.{name} with mean= has no rule in gradtape; leave it out")
-        a, correction = gt.asarray(a, dtype=dtype), ddof if correction is None else correction
-        if where is True:
-            return function(a, axis=axis, correction=correction, keepdims=keepdims)
-        deviation = a - _mean(a, axis, keepdims=True, where=where)
-        total = REDUCE["sum"](deviation * deviation, axis, None, keepdims, None, where)
-        var = total / (counted(where, a, axis, keepdims) - correction)
-        return gt.sqrt(var) if name == "std" else var
-
-    return rule
-
-
-def without_nan(given: Rule, fill: Any) -> Rule:
-    """The same reduction where NaN counts as `fill`."""
-    return lambda a, *more, **keywords: given(gt.where(gt.isnan(a), fill, a), *more, **keywords)
-
-
-def skipping_nan(given: Rule) -> Rule:
-    """The same reduction where NaN is masked."""
-
-    def skipping(a: Any, *more: Any, where: Any = True, **keywords: Any) -> Any:
-        present = ~gt.isnan(a)
-        clean = gt.where(present, a, 0)
-        return given(clean, *more, where=present if where is True else present & where, **keywords)
-
-    return skipping
-
-
-def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
-    a = gt.asarray(a)
-    weights = gt.ones_like(a) if weights is None else gt.asarray(weights)
-    if weights.shape != a.shape:
-        if not isinstance(axis, int) or weights.shape != (a.shape[axis],):
-            raise TypeError("numpy.average: weights must have a's shape, or the length of a's one axis")
-        weights = gt.broadcast_to(along(weights, axis, a.ndim), a.shape)
-    total = gt.sum(weights, axis=axis, keepdims=keepdims)
-    average = gt.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (average, gt.broadcast_to(total, average.shape)) if returned else average
-
-
-rules(np, {
-    **{name: summing(name) for name in ("sum", "prod")},
-    **{name: extreme(name) for name in ("max", "min", "any", "all")},
-    "amax": extreme("max"),
-    "amin": extreme("min"),
-    **{name: moment(name) for name in ("var", "std")},
-    "mean": _mean,
-    "average": _average,
-    "count_nonzero": lambda a, axis=None, *, keepdims=False: gt.count_nonzero(a, axis=axis, keepdims=keepdims),
-    "nansum": without_nan(summing("sum"), 0),
-    "nanprod": without_nan(summing("prod"), 1),
-    "nanmax": without_nan(extreme("max"), -np.inf),
-    "nanmin": without_nan(extreme("min"), np.inf),
-    "nanmean": skipping_nan(_mean),
-    "nanvar": skipping_nan(moment("var")),
-    "nanstd": skipping_nan(moment("std")),
-    "nancumsum": without_nan(gt.cumsum, 0),
-    "nancumprod": without_nan(gt.cumprod, 1),
-    "median": lambda a, axis=None, out=None, overwrite_input=False, keepdims=False: gt.median(
-        a, axis=axis, keepdims=keepdims
-    ),
-    "argmax": lambda a, axis=None, out=None, *, keepdims=False: gt.argmax(a, axis=axis, keepdims=keepdims),
-    "argmin": lambda a, axis=None, out=None, *, keepdims=False: gt.argmin(a, axis=axis, keepdims=keepdims),
-})  # fmt: skip
-
-
 # -- shapes --------------------------------------------------------------------------------------------------------
 def c_order(order: str, name: str) -> None:
     """Tensors have no memory order: only the order of elements in C is known."""
@@ -294,13 +155,13 @@ rules(np, {
     "flip": lambda m, axis=None: gt.flip(m, axis=axis),
     "roll": lambda a, shift, axis=None: gt.roll(a, shift, axis=axis),
     "repeat": lambda a, repeats, axis=None: gt.repeat(a, repeats, axis=axis),
-    "tril": lambda m, k=0: gt.tril(m, k=k),
-    "triu": lambda m, k=0: gt.triu(m, k=k),
+    "tril": lambda m, k=0: gt.tril(square(m), k=k),
+    "triu": lambda m, k=0: gt.triu(square(m), k=k),
     "diagonal": lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(
         matrices_in(gt.asarray(a), axis1, axis2), offset=offset
     ),
     "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: linalg.trace(
-        matrices_in(gt.asarray(a), axis1, axis2), offset=offset
+        matrices_in(gt.asarray(a), axis1, axis2), offset=offset, dtype=dtype
     ),
     "copy": lambda a, order="K", subok=False: gt.positive(gt.asarray(a)),
     "astype": lambda x, dtype, /, *, copy=True, device=None: gt.astype(x, dtype),

@@ -13,7 +13,9 @@ import numpy as np
 
 import gradtape as gt
 
+from ..arrays.dtypes import is_floating
 from ..functions import linalg
+from ..functions.declare import normalized_axes
 from ..functions.indexing import scatter
 from ..tensor import concrete
 from .numpy_protocols import plain
@@ -64,11 +66,24 @@ def resize(a: Any, new_shape: Any) -> Any:
 
 
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
-    """numpy.trim_zeros of one axis."""
-    at = np.flatnonzero(value(filt))
-    first, last = (at[0], at[-1] + 1) if at.size else (0, 0)
-    n = len(filt)
-    return filt[(first if "f" in trim.lower() else 0) : (last if "b" in trim.lower() else n)]
+    """numpy.trim_zeros: to the smallest block with all that is not zero, along the axes (all by default)."""
+    filt = gt.asarray(filt)
+    at = np.argwhere(value(filt))
+    key = [slice(None)] * filt.ndim
+    for a in normalized_axes(axis, filt.ndim, "trim_zeros"):
+        first, last = (at[:, a].min(), at[:, a].max() + 1) if at.size else (0, 0)
+        key[a] = slice(int(first) if "f" in trim.lower() else 0, int(last) if "b" in trim.lower() else None)
+    return filt[tuple(key)]
+
+
+def sort_complex(a: Any) -> Any:
+    """numpy.sort_complex: along the last axis, by real parts, then imaginary ones."""
+    a = gt.asarray(a)
+    parts = value(a)
+    order = np.lexsort((parts.imag, parts.real), axis=-1)
+    kind = parts.dtype
+    kind = kind if kind.kind == "c" else np.dtype(np.complex64 if kind.char in "bhBH" else np.complex128)
+    return gt.astype(gt.take_along_axis(a, order, axis=-1), kind)
 
 
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
@@ -116,16 +131,18 @@ def nanquantile(
     if method != "linear":
         raise gt.NoRuleError(f"numpy.nanquantile with method={method!r} has no rule in gradtape; 'linear' has")
     a = gt.asarray(a)
-    axes = tuple(range(a.ndim)) if axis is None else tuple([i % a.ndim for i in np.atleast_1d(axis)])
+    axes = normalized_axes(axis, a.ndim, "nanquantile")
     rest = [i for i in range(a.ndim) if i not in axes]
     rows = gt.permute_dims(a, (*rest, *axes))
     rows = gt.sort(gt.reshape(rows, (*[a.shape[i] for i in rest], -1)), axis=-1)
     count = gt.count_nonzero(~gt.isnan(rows), axis=-1, keepdims=True)
     q = np.asarray(value(q), float)
+    if not ((q >= 0) & (q <= 1)).all():
+        raise ValueError("numpy.nanquantile: quantiles must be in the range [0, 1], percentiles in [0, 100]")
     place = q.reshape(-1) * gt.maximum(count - 1, 0)
     low = gt.astype(gt.floor(place), np.intp)
     high = gt.minimum(low + 1, gt.maximum(count - 1, 0))
-    part = place - low
+    part = gt.astype(place - low, gt.real(rows).dtype) if is_floating(rows.dtype) else place - low
     below, above = (gt.take_along_axis(rows, i, axis=-1) for i in (low, high))
     y = gt.moveaxis(below + part * (above - below), -1, 0)
     if keepdims:
@@ -166,7 +183,9 @@ def picked(x: Any, keep: Any) -> Any:
 
 SETS: dict[str, Rule] = {
     "union1d": lambda a, b: unique(gt.concat([gt.ravel(gt.asarray(a)), gt.ravel(gt.asarray(b))])),
-    "intersect1d": lambda a, b: picked(a, lambda y: np.isin(y, value(b))),
+    "intersect1d": lambda a, b: gt.astype(
+        picked(a, lambda y: np.isin(y, value(b))), np.result_type(value(a), value(b))
+    ),
     "setdiff1d": lambda a, b: picked(a, lambda y: ~np.isin(y, value(b))),
     "in1d": lambda ar1, ar2, assume_unique=False, invert=False: gt.isin(gt.ravel(gt.asarray(ar1)), ar2, invert=invert),
     "setxor1d": lambda a, b: unique(gt.concat([
@@ -302,7 +321,7 @@ TABLE: dict[str, Rule] = SETS | {
     "trim_zeros": trim_zeros, "unique": unique, "unwrap": unwrap,
     # any order within the parts will do, and that of the sorted array does
     "partition": lambda a, kth, axis=-1, kind="introselect", order=None: gt.sort(a, axis=axis),
-    "sort_complex": lambda a: gt.astype(gt.take(a, np.lexsort((value(a).imag, value(a).real)), axis=0), np.complex128),
+    "sort_complex": sort_complex,
     "real_if_close": lambda a, tol=100: a if np.iscomplexobj(np.real_if_close(value(a), tol)) else gt.real(a),
     "unique_all": gt.unique_all, "unique_counts": gt.unique_counts, "unique_inverse": gt.unique_inverse,
     "unique_values": gt.unique_values,

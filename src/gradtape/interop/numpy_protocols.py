@@ -7,6 +7,7 @@ computed on plain arrays if nobody differentiates the arguments, and raises NoRu
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import Parameter, signature
@@ -38,6 +39,7 @@ REDUCTIONS = {
     np.add: "sum", np.multiply: "prod", np.maximum: "max", np.minimum: "min", np.logical_and: "all",
     np.logical_or: "any", np.logaddexp: "logsumexp",
 }  # fmt: skip
+LOGICAL = frozenset([np.logical_and, np.logical_or, np.logical_xor])
 ACCUMULATIONS = {np.add: "cumulative_sum", np.multiply: "cumulative_prod"}
 
 #: gradtape's function for each universal function of NumPy that comes with a rule; others are found when first met.
@@ -89,8 +91,8 @@ def install() -> None:
     KERNELS.update({ufunc: KERNEL_OF[function] for ufunc, function in UFUNCS.items() if function in KERNEL_OF})
     KERNELS.update({np.exp2: np.exp2, np.conjugate: np.conjugate})
     UFUNCS[np.divmod] = lambda a, b: (a // b, a % b)
-    UFUNCS[np.modf] = lambda x: (fraction(gt.where(gt.isinf(x), 0.0, x)), gt.trunc(x))
-    UFUNCS[np.ldexp] = lambda x, n: x * gt.exp2(gt.astype(n, gt.asarray(x).dtype))
+    UFUNCS[np.modf] = lambda x: (fraction(gt.where(gt.isinf(x), 0.0, x)), gt.trunc(x * 1.0))
+    UFUNCS[np.ldexp] = ldexp
     Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
     Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
 
@@ -131,6 +133,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
     own = own_of(function)
+    refused = False
     if own is not None and not active():
         compute, most = own
         n = len(arguments)
@@ -189,7 +192,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                     parts.append(handle)
                 return new_tuple(named, parts)
         except Exception:  # the rule knows better what is wrong
-            pass
+            refused = True
     rule = rule_of(function)
     if rule is None:
         from . import numpy_functions  # noqa: F401  (loaded when first needed: `import gradtape` stays light)
@@ -207,11 +210,21 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
         if out is not None:
             return into(rule, out, function, arguments, keywords)
     try:
-        return rule(*arguments, **keywords) if keywords else rule(*arguments)
-    except TypeError:  # NoRuleError is one, too: a keyword that gradtape does not know
+        y = rule(*arguments, **keywords) if keywords else rule(*arguments)
+        if refused:  # by NumPy's own code; if that was for more than a Tensor in an odd place, it is again
+            function(*plain(arguments), **plain(keywords))
+        return y
+    except TypeError as error:  # NoRuleError is one, too: a keyword that gradtape does not know
         if is_followed((arguments, keywords)):
+            if unknown := UNKNOWN.search(str(error)):
+                name = f"{function.__module__}.{function.__name__}"
+                raise NoRuleError(f"{name} with {unknown[1]}= has no rule in gradtape; leave it out") from None
             raise
     return function(*plain(arguments), **plain(keywords))
+
+
+#: Python's words for a keyword that a rule does not take.
+UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
 
 
 LISTS = frozenset([list, tuple])
@@ -255,6 +268,15 @@ def into(rule: Callable[..., Any], out: Any, function: Any, arguments: Any, keyw
     if is_followed((arguments, keywords)):
         raise lost(f"writing into a plain array by {name} (out=)", WITHOUT_OUT)
     return function(*plain(arguments), out=out, **plain(keywords))
+
+
+def ldexp(x: Any, n: Any) -> Any:
+    """x 2^n, by halves: 2^n alone may overflow."""
+    x, n = gt.asarray(x), gt.asarray(n)
+    if not gt.isdtype(n.dtype, "integral"):
+        raise TypeError(f"numpy.ldexp: the exponents must be integers, not {n.dtype}")
+    half = gt.astype(gt.clip(n // 2, -1074, 1023), x.dtype)
+    return x * gt.exp2(half) * gt.exp2(gt.astype(gt.clip(n, -2148, 2046), x.dtype) - half)
 
 
 def fraction(x: Any) -> Any:
@@ -433,11 +455,11 @@ def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, A
         inputs, keywords, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True
     )
     if ufunc in REDUCTIONS:
-        from .numpy_functions import REDUCE
+        from .numpy_reductions import REDUCE
 
         return REDUCE[REDUCTIONS[ufunc]](x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=mask)
     function = find(ufunc)
-    if function is None or mask is not True or ufunc.nin != 2:
+    if function is None or mask is not True or ufunc.nin != 2 or not is_followed(x):
         return without_rule(ufunc.reduce, name, (inputs, keywords))
     parts = along(x, axis, dtype)
     y = parts[0] if initial is None else function(initial, parts[0])
@@ -452,9 +474,11 @@ def accumulate(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[st
     if ufunc in ACCUMULATIONS:
         return getattr(gt, ACCUMULATIONS[ufunc])(gt.asarray(x), axis=axis, dtype=dtype)
     function = find(ufunc)
-    if function is None or ufunc.nin != 2:
+    if function is None or ufunc.nin != 2 or not is_followed(x):
         return without_rule(ufunc.accumulate, name, (inputs, keywords))
     parts = along(x, axis, dtype)
+    if ufunc in LOGICAL:
+        parts = [part != 0 for part in parts]
     results = parts[:1]
     for part in parts[1:]:
         results.append(function(results[-1], part))
