@@ -5,6 +5,7 @@ Stacks of matrices stand in leading axes everywhere. The derivations are named i
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -410,7 +411,7 @@ def matrix_power(x: Any, n: int, /) -> Any:
     [[1.0, 3.0], [0.0, 1.0]]
     """
     x = matrices(x, "matrix_power")
-    n = operator.index(n)
+    n = index(n)
     if n < 0:
         return matrix_power(inv(x), -n)
     if n == 0:

@@ -459,8 +459,10 @@ def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, A
 
         return REDUCE[REDUCTIONS[ufunc]](x, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=mask)
     function = find(ufunc)
-    if function is None or mask is not True or ufunc.nin != 2 or not is_followed(x):
+    if function is None or mask is not True or ufunc.nin != 2:
         return without_rule(ufunc.reduce, name, (inputs, keywords))
+    if not is_followed(x):
+        return gt.asarray(without_rule(ufunc.reduce, name, (inputs, keywords)))
     parts = along(x, axis, dtype)
     y = parts[0] if initial is None else function(initial, parts[0])
     for part in parts[1:]:
@@ -474,8 +476,10 @@ def accumulate(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[st
     if ufunc in ACCUMULATIONS:
         return getattr(gt, ACCUMULATIONS[ufunc])(gt.asarray(x), axis=axis, dtype=dtype)
     function = find(ufunc)
-    if function is None or ufunc.nin != 2 or not is_followed(x):
+    if function is None or ufunc.nin != 2:
         return without_rule(ufunc.accumulate, name, (inputs, keywords))
+    if not is_followed(x):
+        return gt.asarray(without_rule(ufunc.accumulate, name, (inputs, keywords)))
     parts = along(x, axis, dtype)
     if ufunc in LOGICAL:
         parts = [part != 0 for part in parts]
