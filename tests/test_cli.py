@@ -198,6 +198,11 @@ def test_a_bad_value(run, given):
     assert code == 2 and out == "" and "^" in err
 
 
+def test_a_variable_given_twice(run):
+    code, out, err = run("x**2 + y", "x=1", "y=2", "x=3")
+    assert code == 2 and "x is given twice" in err and "x=3" in err and not out
+
+
 def test_a_bad_option():
     with pytest.raises(SystemExit) as caught:
         cli.main(["diff", "x", "x=1", "--order", "many"])

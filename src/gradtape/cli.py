@@ -85,7 +85,11 @@ def differentiate(text: str, assignments: Sequence[str], order: int) -> Report:
     """All derivatives up to that order, from one tape that records its own sweeps. Raises ExpressionError."""
     expression = Expression(text)
     text = expression.text
-    point = dict([assignment(a) for a in assignments])
+    point = dict(given := [assignment(a) for a in assignments])
+    if len(point) < len(given):
+        names = [name for name, _ in given]
+        twice = next(i for i, name in enumerate(names) if name in names[:i])
+        raise ExpressionError(f"{names[twice]} is given twice", assignments[twice].strip())
     value = expression(point | {})
     if not isinstance(value, float) and value.dtype.kind != "f":
         raise ExpressionError(f"the value is of type {value.dtype}, and has no derivatives", text)
