@@ -9,6 +9,7 @@ Rules are written with gradtape's own functions only, so that they are different
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -192,7 +193,7 @@ def normalized_axes(axis: Any, ndim: int, function: str = "") -> tuple[int, ...]
     axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     result = []
     for a in axes:
-        a = int(a)
+        a = index(a)
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim, f"gradtape.{function}" if function else None)
         result.append(a % ndim)

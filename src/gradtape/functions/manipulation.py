@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -425,10 +426,12 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     (axis,) = normalized_axes(axis, len(shape), "array_split")
     n = shape[axis]
     if np.ndim(indices_or_sections):
-        cuts = [int(i) for i in indices_or_sections]
+        cuts = [index(i) for i in indices_or_sections]
+    elif (sections := int(indices_or_sections)) > 0:
+        each, more = divmod(n, sections)
+        cuts = [i * each + min(i, more) for i in range(1, sections)]
     else:
-        each, more = divmod(n, int(indices_or_sections))
-        cuts = [i * each + min(i, more) for i in range(1, int(indices_or_sections))]
+        raise ValueError(f"gradtape.array_split: an array has 1 part or more, not {sections}")
     before = (FULL,) * axis
     return [_get(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
 

@@ -55,7 +55,7 @@ _P_NORM = General(
 
 def _vector_norm(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any:
     shape = shape_of(x)
-    if ord == 2 or ord == "fro":
+    if ord == 2 or ord is None:
         y = apply(_NORM2, x, axis=axes)
     elif ord == inf:
         y = max(abs(x), axis=axes)

@@ -132,7 +132,7 @@ def apply_along_axis(func1d: Rule, axis: int, arr: Any, *args: Any, **kwargs: An
 # -- products ---------------------------------------------------------------------------------------------------------
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """numpy.convolve: all windows of the longer one times the shorter one."""
-    a, v = gt.asarray(a), gt.asarray(v)
+    a, v = gt.atleast_1d(gt.asarray(a)), gt.atleast_1d(gt.asarray(v))
     if v.size > a.size:
         a, v = v, a
     n, m = a.size, v.size

@@ -23,7 +23,19 @@ from ..functions.manipulation import matrices_in
 from ..tensor import RAW, Tensor, lost, underlying
 from . import numpy_ported, numpy_reductions
 from .numpy_composites import TABLE, along, numbers, square
-from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, parameters_of, plain, store
+from .numpy_protocols import (
+    INTO,
+    NAMED,
+    OWN,
+    RULES,
+    UFUNCS,
+    before_out,
+    converted,
+    is_followed,
+    parameters_of,
+    plain,
+    store,
+)
 
 Rule = Callable[..., Any]
 
@@ -103,10 +115,15 @@ def _ravel(a: Any, order: str = "C") -> Any:
     return gt.reshape(a, (-1,))
 
 
+def all_converted(arrays: Any, dtype: Any, casting: str, name: str) -> Any:
+    """The arrays in the dtype in which they shall be put together."""
+    return arrays if dtype is None else [converted(a, dtype, casting, name) for a in arrays]
+
+
 def _concatenate(
     arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
 ) -> Any:
-    return gt.concat(arrays if dtype is None else [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis)
+    return gt.concat(all_converted(arrays, dtype, casting, "numpy.concatenate"), axis=axis)
 
 
 def _block(arrays: Any) -> Any:
@@ -146,10 +163,14 @@ rules(np, {
     "broadcast_to": lambda array, shape, subok=False: gt.broadcast_to(array, shape),
     "concatenate": _concatenate,
     "stack": lambda arrays, axis=0, out=None, *, dtype=None, casting="same_kind": gt.stack(
-        arrays if dtype is None else [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis
+        all_converted(arrays, dtype, casting, "numpy.stack"), axis=axis
     ),
-    "hstack": lambda tup, *, dtype=None, casting="same_kind": gt.hstack([gt.asarray(a, dtype=dtype) for a in tup]),
-    "vstack": lambda tup, *, dtype=None, casting="same_kind": gt.vstack([gt.asarray(a, dtype=dtype) for a in tup]),
+    "hstack": lambda tup, *, dtype=None, casting="same_kind": gt.hstack(
+        all_converted(tup, dtype, casting, "numpy.hstack")
+    ),
+    "vstack": lambda tup, *, dtype=None, casting="same_kind": gt.vstack(
+        all_converted(tup, dtype, casting, "numpy.vstack")
+    ),
     "block": _block,
     "append": lambda arr, values, axis=None: _concatenate((arr, values), axis=axis),
     "flip": lambda m, axis=None: gt.flip(m, axis=axis),

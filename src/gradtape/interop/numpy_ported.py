@@ -71,7 +71,7 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     at = np.argwhere(value(filt))
     key = [slice(None)] * filt.ndim
     for a in normalized_axes(axis, filt.ndim, "trim_zeros"):
-        first, last = (at[:, a].min(), at[:, a].max() + 1) if at.size else (0, 0)
+        first, last = (at[:, a].min(), at[:, a].max() + 1) if at.size else (filt.shape[a], 0)
         key[a] = slice(int(first) if "f" in trim.lower() else 0, int(last) if "b" in trim.lower() else None)
     return filt[tuple(key)]
 
@@ -204,8 +204,9 @@ def added(a: Any, b: Any, sign: int = 1) -> Any:
 
 
 def multiplied(a: Any, b: Any) -> Any:
-    """numpy.polymul."""
-    return np.convolve(gt.atleast_1d(gt.asarray(a)), gt.atleast_1d(gt.asarray(b)))
+    """numpy.polymul, which drops leading coefficients that are 0."""
+    a, b = [trim_zeros(gt.atleast_1d(gt.asarray(x)), "f") for x in (a, b)]
+    return np.convolve(*[x if len(x) else gt.zeros(1, dtype=x.dtype) for x in (a, b)])
 
 
 def derived(p: Any, m: int = 1) -> Any:

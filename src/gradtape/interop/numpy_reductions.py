@@ -12,6 +12,7 @@ import gradtape as gt
 
 from ..arrays.dtypes import is_floating
 from ..errors import NoRuleError
+from ..tensor import underlying
 from .numpy_composites import along, numbers
 from .numpy_protocols import plain
 
@@ -150,6 +151,8 @@ def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fal
             raise TypeError("numpy.average: weights must have a's shape, or the length of a's one axis")
         weights = gt.broadcast_to(along(weights, axis, a.ndim), a.shape)
     total = gt.sum(weights, axis=axis, keepdims=keepdims)
+    if (data := underlying(total)) is not None and np.any(data == 0):
+        raise ZeroDivisionError("numpy.average: weights sum to zero")
     average = gt.sum(a * weights, axis=axis, keepdims=keepdims) / total
     return (average, gt.broadcast_to(gt.astype(total, average.dtype), average.shape)) if returned else average
 
