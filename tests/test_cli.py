@@ -117,6 +117,11 @@ def test_order_0_and_no_variables(run, answer):
     assert answer("x**2", "x=3", "y=1")["gradient"] == {"x": 6.0, "y": 0.0}
 
 
+def test_a_variable_given_twice(run):
+    code, out, err = run("x**2", "x=1", "x=2")
+    assert code == 2 and out == "" and "x is given twice" in err
+
+
 def test_arrays(run, answer):
     given = answer("sum(x**2) + sum(y)", "x=[1, 2, 3]", "y=[[1,2],[3,4]]", "--order", "2")
     assert given["gradient"] == {"x": [2.0, 4.0, 6.0], "y": [[1.0, 1.0], [1.0, 1.0]]}

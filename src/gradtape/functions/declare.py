@@ -9,6 +9,7 @@ Rules are written with gradtape's own functions only, so that they are different
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def _slow(primitive: Any) -> Function:
 KNOWN = RAW | {Tensor, VirtualTensor}
 
 
-def _slow_operator(slow: Function, takes: Function) -> Function:
+def _slow_operator(slow: Function, takes: Function, repeats: bool) -> Function:
     """The slow path of an operator: unknown types get NotImplemented, so that they may answer themselves."""
 
     def slow_operator(a: Any, b: Any) -> Any:
@@ -104,6 +105,8 @@ def _slow_operator(slow: Function, takes: Function) -> Function:
         for x in (a, b):
             if x.__class__ in KNOWN or isinstance(x, Tensor):
                 continue
+            if repeats and isinstance(x, str | bytes):  # Python would ask the Tensor for a number of times
+                raise TypeError(f"unsupported operand types for *: a Tensor and {x!r}, which is no array")
             known = isinstance(x, np.ndarray | np.generic | list | tuple) or library_of(x)
             if not known and not takes(x):
                 return NotImplemented
@@ -174,7 +177,7 @@ def operators(
 
     `takes`: which objects that are no arrays the slow path knows what to do with.
     """
-    slow = _slow_operator(slow or _slow(primitive), takes)
+    slow = _slow_operator(slow or _slow(primitive), takes, primitive.name == "multiply")
     name = "operator_" + primitive.name
     return (
         hotpath.binary(primitive, slow, name, unless=unless),
@@ -194,7 +197,7 @@ def normalized_axes(axis: Any, ndim: int, function: str = "") -> tuple[int, ...]
     axes = tuple(axis) if isinstance(axis, tuple | list) else (axis,)
     result = []
     for a in axes:
-        a = int(a)
+        a = index(a)
         if not -ndim <= a < ndim:
             raise np.exceptions.AxisError(a, ndim, f"gradtape.{function}" if function else None)
         result.append(a % ndim)
