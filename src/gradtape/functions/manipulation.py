@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,10 @@ def reshape(x: Any, /, shape: Any, *, copy: bool | None = None) -> Any:
 
 
 @untaped("np.broadcast_to(x, shape)[()]")
-def broadcast_to(x: Any, /, shape: tuple[int, ...]) -> Any:
+def broadcast_to(x: Any, /, shape: int | tuple[int, ...]) -> Any:
     """x repeated along new axes and axes of length 1, to that shape."""
+    if isinstance(shape, int | np.integer):
+        shape = (shape,)
     return apply_linear(_BROADCAST_TO, operand(x, "broadcast_to", "x"), shape=tuple([int(n) for n in shape]))
 
 
@@ -412,7 +415,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """
     x, shape = array_and_shape(x, "split")
     (axis,) = normalized_axes(axis, len(shape), "split")
-    if not np.ndim(indices_or_sections) and shape[axis] % int(indices_or_sections):
+    if not np.ndim(indices_or_sections) and shape[axis] % _sections(indices_or_sections, "split"):
         raise ValueError(f"gradtape.split: {shape[axis]} elements have no {indices_or_sections} equal parts")
     return array_split(x, indices_or_sections, axis)
 
@@ -423,12 +426,21 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     (axis,) = normalized_axes(axis, len(shape), "array_split")
     n = shape[axis]
     if np.ndim(indices_or_sections):
-        cuts = [int(i) for i in indices_or_sections]
+        cuts = [index(i) for i in indices_or_sections]
     else:
-        each, more = divmod(n, int(indices_or_sections))
-        cuts = [i * each + min(i, more) for i in range(1, int(indices_or_sections))]
+        sections = _sections(indices_or_sections, "array_split")
+        each, more = divmod(n, sections)
+        cuts = [i * each + min(i, more) for i in range(1, sections)]
     before = (FULL,) * axis
     return [_get(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+
+
+def _sections(number: Any, function: str) -> int:
+    """How many parts there shall be."""
+    sections = int(number)
+    if sections < 1:
+        raise ValueError(f"gradtape.{function}: {sections} parts were asked for; there is at least one")
+    return sections
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
@@ -437,13 +449,21 @@ def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """split along the first axis."""
-    return split(x, indices_or_sections, axis=0)
+    """split along the first axis of two or more."""
+    return split(_with_axes(x, 2, "vsplit"), indices_or_sections, axis=0)
 
 
 def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """split along the third axis."""
-    return split(x, indices_or_sections, axis=2)
+    return split(_with_axes(x, 3, "dsplit"), indices_or_sections, axis=2)
+
+
+def _with_axes(x: Any, least: int, function: str) -> Any:
+    """x, which has so many axes or more."""
+    x, shape = array_and_shape(x, function)
+    if len(shape) < least:
+        raise ValueError(f"gradtape.{function}: x needs {least} axes or more; its shape is {shape}")
+    return x
 
 
 def _get(x: Any, key: tuple[Any, ...]) -> Any:

@@ -7,6 +7,7 @@ declared in functions/ first (see CONTRIBUTING.md). `out=` is dealt with for all
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from functools import reduce as fold
 from inspect import signature
@@ -22,7 +23,7 @@ from ..functions import decompositions, linalg
 from ..functions.declare import NUMBERS
 from ..functions.manipulation import matrices_in
 from ..tensor import RAW, Tensor, lost, underlying
-from . import numpy_ported
+from . import numpy_joining, numpy_ported
 from .numpy_composites import TABLE, along
 from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, is_followed, plain, store
 
@@ -40,12 +41,13 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
 SAME = """
     array_split broadcast_arrays column_stack cumprod cumsum cumulative_prod
     cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
-    matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
+    matrix_transpose outer percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
 """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split()})
 rules(np, TABLE)
+rules(np, numpy_joining.TABLE)
 rules(np, numpy_ported.TABLE)
 rules(np.linalg, numpy_ported.LINALG)
 UFUNCS.update({getattr(np, name): rule for name, rule in numpy_ported.UFUNCS.items()})
@@ -68,11 +70,20 @@ rules(np, {name: converting(name) for name in ("atleast_1d", "atleast_2d", "atle
 rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split()})
 
 
+def places(a: Any, axes: Any) -> Any:
+    """The axes of a, or those given."""
+    return range(gt.asarray(a).ndim) if axes is None else axes
+
+
 def transform(name: str, several: bool) -> Rule:
     """The rule of a Fourier transform: what the standard takes by keyword only, NumPy takes in order."""
     function = getattr(gt.fft, name)
     if several:
-        return lambda a, s=None, axes=None, norm=None, out=None: function(a, s=s, axes=axes, norm=norm)
+        return lambda a, s=None, axes=None, norm=None, out=None: (
+            gt.positive(a)
+            if name in ("fftn", "ifftn") and s is None and not places(a, axes)
+            else function(a, s=s, axes=axes, norm=norm)
+        )  # of no axis NumPy gives the array itself
     return lambda a, n=None, axis=-1, norm=None, out=None: function(a, n=n, axis=axis, norm=norm)
 
 
@@ -103,6 +114,7 @@ def reducing(name: str) -> Rule:
     ) -> Any:
         if dtype is not None:
             x = gt.astype(gt.asarray(x), dtype)
+        axis = axis_of(x, axis)
         if where is not True:
             fill = initial if neutral is None else neutral
             if fill is None:
@@ -114,6 +126,11 @@ def reducing(name: str) -> Rule:
     return reduced
 
 
+def axis_of(x: Any, axis: Any) -> Any:
+    """The axis; None for the first or last of a number, which NumPy's universal functions let pass."""
+    return None if axis in (0, -1) and not gt.asarray(x).ndim else axis
+
+
 REDUCE = {name: reducing(name) for name in NEUTRAL}
 
 
@@ -122,7 +139,7 @@ def summing(name: str) -> Rule:
     function, reduced = getattr(gt, name), REDUCE[name]
 
     def rule(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **more: Any) -> Any:
-        if more or dtype is not None:
+        if more or dtype is not None or not getattr(a, "shape", a):
             return reduced(a, axis, dtype, keepdims, **more)
         return function(a, axis=axis, keepdims=keepdims)
 
@@ -188,18 +205,6 @@ def skipping_nan(given: Rule) -> Rule:
     return skipping
 
 
-def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
-    a = gt.asarray(a)
-    weights = gt.ones_like(a) if weights is None else gt.asarray(weights)
-    if weights.shape != a.shape:
-        if not isinstance(axis, int) or weights.shape != (a.shape[axis],):
-            raise TypeError("numpy.average: weights must have a's shape, or the length of a's one axis")
-        weights = gt.broadcast_to(along(weights, axis, a.ndim), a.shape)
-    total = gt.sum(weights, axis=axis, keepdims=keepdims)
-    average = gt.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (average, gt.broadcast_to(total, average.shape)) if returned else average
-
-
 rules(np, {
     **{name: summing(name) for name in ("sum", "prod")},
     **{name: extreme(name) for name in ("max", "min", "any", "all")},
@@ -207,7 +212,6 @@ rules(np, {
     "amin": extreme("min"),
     **{name: moment(name) for name in ("var", "std")},
     "mean": _mean,
-    "average": _average,
     "count_nonzero": lambda a, axis=None, *, keepdims=False: gt.count_nonzero(a, axis=axis, keepdims=keepdims),
     "nansum": without_nan(summing("sum"), 0),
     "nanprod": without_nan(summing("prod"), 1),
@@ -218,9 +222,6 @@ rules(np, {
     "nanstd": skipping_nan(moment("std")),
     "nancumsum": without_nan(gt.cumsum, 0),
     "nancumprod": without_nan(gt.cumprod, 1),
-    "median": lambda a, axis=None, out=None, overwrite_input=False, keepdims=False: gt.median(
-        a, axis=axis, keepdims=keepdims
-    ),
     "argmax": lambda a, axis=None, out=None, *, keepdims=False: gt.argmax(a, axis=axis, keepdims=keepdims),
     "argmin": lambda a, axis=None, out=None, *, keepdims=False: gt.argmin(a, axis=axis, keepdims=keepdims),
 })  # fmt: skip
@@ -241,12 +242,6 @@ def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = 
 def _ravel(a: Any, order: str = "C") -> Any:
     c_order(order, "ravel")
     return gt.reshape(a, (-1,))
-
-
-def _concatenate(
-    arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
-) -> Any:
-    return gt.concat(arrays if dtype is None else [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis)
 
 
 def _block(arrays: Any) -> Any:
@@ -284,19 +279,10 @@ rules(np, {
     "moveaxis": lambda a, source, destination: gt.moveaxis(a, source, destination),
     "swapaxes": lambda a, axis1, axis2: gt.swapaxes(a, axis1, axis2),
     "broadcast_to": lambda array, shape, subok=False: gt.broadcast_to(array, shape),
-    "concatenate": _concatenate,
-    "stack": lambda arrays, axis=0, out=None, *, dtype=None, casting="same_kind": gt.stack(
-        arrays if dtype is None else [gt.asarray(a, dtype=dtype) for a in arrays], axis=axis
-    ),
-    "hstack": lambda tup, *, dtype=None, casting="same_kind": gt.hstack([gt.asarray(a, dtype=dtype) for a in tup]),
-    "vstack": lambda tup, *, dtype=None, casting="same_kind": gt.vstack([gt.asarray(a, dtype=dtype) for a in tup]),
     "block": _block,
-    "append": lambda arr, values, axis=None: _concatenate((arr, values), axis=axis),
     "flip": lambda m, axis=None: gt.flip(m, axis=axis),
     "roll": lambda a, shift, axis=None: gt.roll(a, shift, axis=axis),
     "repeat": lambda a, repeats, axis=None: gt.repeat(a, repeats, axis=axis),
-    "tril": lambda m, k=0: gt.tril(m, k=k),
-    "triu": lambda m, k=0: gt.triu(m, k=k),
     "diagonal": lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(
         matrices_in(gt.asarray(a), axis1, axis2), offset=offset
     ),
@@ -358,6 +344,8 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
+    if mode == "raw":
+        raise NoRuleError("numpy.linalg.qr with mode='raw' has no rule in gradtape; 'reduced', 'complete', 'r' have")
     return linalg.qr(a)[1] if mode == "r" else linalg.qr(a, mode=mode)
 
 
@@ -506,6 +494,15 @@ rules(np.linalg, {"matrix_rank": on_values(np.linalg.matrix_rank)})
 
 
 # -- functions that write into their first argument ----------------------------------------------------------------
+AS_TENSOR = "make the array a Tensor first: a = gradtape.asarray(a)"
+
+#: NumPy's functions in Python that make a plain array and write by copyto: what they are called, what else to write.
+FILLED = {
+    own_code(np.full_like).__code__: ("numpy.full_like of a plain array", "write gradtape.broadcast_to(x, a.shape)"),
+    own_code(np.full).__code__: ("numpy.full", "write gradtape.broadcast_to(x, shape)"),
+}
+
+
 def writing(function: Any, update: Rule | None = None) -> Rule:
     """The rule of a function that writes into its first argument: a plain array cannot take a recorded Tensor."""
     name = f"numpy.{function.__name__}"
@@ -513,9 +510,8 @@ def writing(function: Any, update: Rule | None = None) -> Rule:
     def write(target: Any, *arguments: Any, **keywords: Any) -> None:
         if not isinstance(target, Tensor):
             if is_followed((arguments, keywords)):
-                raise lost(
-                    f"writing into a plain array by {name}", "make the array a Tensor first: a = gradtape.asarray(a)"
-                )
+                plainly = f"writing into a plain array by {name}", AS_TENSOR
+                raise lost(*FILLED.get(sys._getframe(2).f_code, plainly))
             function(target, *plain(arguments), **plain(keywords))
         elif update is None:
             raise NoRuleError(f"{name} into a Tensor has no rule in gradtape; write x[index] = value")
