@@ -85,11 +85,7 @@ def differentiate(text: str, assignments: Sequence[str], order: int) -> Report:
     """All derivatives up to that order, from one tape that records its own sweeps. Raises ExpressionError."""
     expression = Expression(text)
     text = expression.text
-    point = dict(given := [assignment(a) for a in assignments])
-    if len(point) < len(given):
-        names = [name for name, _ in given]
-        twice = next(i for i, name in enumerate(names) if name in names[:i])
-        raise ExpressionError(f"{names[twice]} is given twice", assignments[twice].strip())
+    point = point_of(assignments)
     value = expression(point | {})
     if not isinstance(value, float) and value.dtype.kind != "f":
         raise ExpressionError(f"the value is of type {value.dtype}, and has no derivatives", text)
@@ -110,6 +106,17 @@ def differentiate(text: str, assignments: Sequence[str], order: int) -> Report:
                 raise ExpressionError(f"order {k + 1} cannot be computed: {error}", text) from None
             orders.append(level)
     return Report(expression, point, plain(value), [{key: plain(d) for key, d in part.items()} for part in orders])
+
+
+def point_of(assignments: Sequence[str]) -> dict[str, Any]:
+    """The variables' values, each given once."""
+    point: dict[str, Any] = {}
+    for text in assignments:
+        name, value = assignment(text)
+        if name in point:
+            raise ExpressionError(f"{name} is given twice", text)
+        point[name] = value
+    return point
 
 
 def check_size(expression: Expression, outputs: int, total: int, order: int) -> None:

@@ -493,7 +493,7 @@ def own_code(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def split_evenly(x: Any, sections: Any) -> Any:
     """numpy.split along the first axis, quick where that is into a number of equal parts."""
-    if sections.__class__ is int and len(x) % sections == 0:
+    if sections.__class__ is int and sections > 0 and len(x) % sections == 0:
         each = len(x) // sections
         return [x[i : i + each] for i in range(0, len(x), each)]
     return np.split(x, sections)

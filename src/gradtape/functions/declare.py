@@ -94,7 +94,7 @@ def _slow(primitive: Any) -> Function:
 KNOWN = RAW | {Tensor, VirtualTensor}
 
 
-def _slow_operator(slow: Function, takes: Function) -> Function:
+def _slow_operator(slow: Function, takes: Function, repeats: bool) -> Function:
     """The slow path of an operator: unknown types get NotImplemented, so that they may answer themselves."""
 
     def slow_operator(a: Any, b: Any) -> Any:
@@ -103,6 +103,8 @@ def _slow_operator(slow: Function, takes: Function) -> Function:
         for x in (a, b):
             if x.__class__ in KNOWN or isinstance(x, Tensor):
                 continue
+            if repeats and isinstance(x, str | bytes):  # Python would ask the Tensor for a number of times
+                raise TypeError(f"unsupported operand types for *: a Tensor and {x!r}, which is no array")
             known = isinstance(x, np.ndarray | np.generic | list | tuple) or library_of(x)
             if not known and not takes(x):
                 return NotImplemented
@@ -173,7 +175,7 @@ def operators(
 
     `takes`: which objects that are no arrays the slow path knows what to do with.
     """
-    slow = _slow_operator(slow or _slow(primitive), takes)
+    slow = _slow_operator(slow or _slow(primitive), takes, primitive.name == "multiply")
     name = "operator_" + primitive.name
     return (
         hotpath.binary(primitive, slow, name, unless=unless),

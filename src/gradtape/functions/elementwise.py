@@ -471,8 +471,10 @@ def imag(x: Any, /) -> Any:
 
 @untaped("np.conj(x)")
 def conj(x: Any, /) -> Any:
-    """Complex conjugate of x; x itself if it is real."""
+    """Complex conjugate of x; x itself if it is real (bools as int8, as NumPy has it)."""
     x = operand(x, "conj", "x")
+    if kind_of(dtype_of(x)) == "b":
+        return multiply(x, np.int8(1))
     return apply(_CONJ, x) if is_complex(x) else positive(x)
 
 

@@ -188,12 +188,24 @@ _RANK = Zero(
 
 
 def cond(x: Any, /, p: Any = None) -> Any:
-    """The condition number: the largest singular value over the smallest, or norm(x, p) norm(inv(x), p)."""
+    """The condition number: the largest singular value over the smallest, or norm(x, p) norm(inv(x), p).
+
+    It is infinite for a singular matrix (the zero matrix for p = -2: of others it is 0).
+    """
     x = matrices(x, "cond", square=p not in (None, 2, -2))
     if p in (None, 2, -2):
         s = svdvals(x)
-        return s[..., 0] / s[..., -1] if p != -2 else s[..., -1] / s[..., 0]
-    return norm_of_matrices(x, p) * norm_of_matrices(inv(x), p)
+        most, least = (s[..., 0], s[..., -1]) if p != -2 else (s[..., -1], s[..., 0])
+        with np.errstate(divide="ignore"):
+            return where((most == 0) & (least == 0), 1.0, most) / least
+    try:
+        return norm_of_matrices(x, p) * norm_of_matrices(inv(x), p)
+    except np.linalg.LinAlgError:  # one is singular: of that, 1 over its determinant is infinite as well
+        size = det(x)
+        singular = size == 0
+        x = where(per_matrix(singular), static(np.eye(shape_of(x)[-1], dtype=numpy_dtype(dtype_of(x))), x), x)
+        with np.errstate(divide="ignore"):
+            return norm_of_matrices(x, p) * norm_of_matrices(inv(x), p) / where(singular, size + 0.0, 1.0)
 
 
 # -- determinants ------------------------------------------------------------------------------------------------

@@ -415,7 +415,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """
     x, shape = array_and_shape(x, "split")
     (axis,) = normalized_axes(axis, len(shape), "split")
-    if not np.ndim(indices_or_sections) and shape[axis] % int(indices_or_sections):
+    if not np.ndim(indices_or_sections) and shape[axis] % _sections(indices_or_sections, "split"):
         raise ValueError(f"gradtape.split: {shape[axis]} elements have no {indices_or_sections} equal parts")
     return array_split(x, indices_or_sections, axis)
 
@@ -427,13 +427,20 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     n = shape[axis]
     if np.ndim(indices_or_sections):
         cuts = [index(i) for i in indices_or_sections]
-    elif (sections := int(indices_or_sections)) > 0:
+    else:
+        sections = _sections(indices_or_sections, "array_split")
         each, more = divmod(n, sections)
         cuts = [i * each + min(i, more) for i in range(1, sections)]
-    else:
-        raise ValueError(f"gradtape.array_split: an array has 1 part or more, not {sections}")
     before = (FULL,) * axis
     return [_get(x, (*before, slice(a, b))) for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+
+
+def _sections(number: Any, function: str) -> int:
+    """How many parts there shall be."""
+    sections = int(number)
+    if sections < 1:
+        raise ValueError(f"gradtape.{function}: {sections} parts were asked for; there is at least one")
+    return sections
 
 
 def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
@@ -442,13 +449,21 @@ def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
 
 
 def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """split along the first axis."""
-    return split(x, indices_or_sections, axis=0)
+    """split along the first axis of two or more."""
+    return split(_with_axes(x, 2, "vsplit"), indices_or_sections, axis=0)
 
 
 def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
     """split along the third axis."""
-    return split(x, indices_or_sections, axis=2)
+    return split(_with_axes(x, 3, "dsplit"), indices_or_sections, axis=2)
+
+
+def _with_axes(x: Any, least: int, function: str) -> Any:
+    """x, which has so many axes or more."""
+    x, shape = array_and_shape(x, function)
+    if len(shape) < least:
+        raise ValueError(f"gradtape.{function}: x needs {least} axes or more; its shape is {shape}")
+    return x
 
 
 def _get(x: Any, key: tuple[Any, ...]) -> Any:

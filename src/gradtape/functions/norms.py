@@ -53,18 +53,25 @@ _P_NORM = General(
 )
 
 
+def largest(x: Any, axis: Any) -> Any:
+    """The largest of numbers that are not negative: 0 where there are none."""
+    return sum(x, axis=axis) if 0 in shape_of(x) else max(x, axis=axis)
+
+
 def _vector_norm(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any:
     shape = shape_of(x)
     if ord == 2 or ord is None:
         y = apply(_NORM2, x, axis=axes)
     elif ord == inf:
-        y = max(abs(x), axis=axes)
+        y = largest(abs(x), axes)
     elif ord == -inf:
         y = min(abs(x), axis=axes)
     elif ord == 1:
         y = sum(abs(x), axis=axes)
     elif ord == 0:
         y = sum(astype(x != 0, real_dtype(x)), axis=axes)
+    elif isinstance(ord, int | float) and ord < 0 and 0 in shape:
+        y = sum(abs(x), axis=axes) ** float(ord)
     elif isinstance(ord, int | float):
         y = apply(_P_NORM, abs(x) if is_complex(x) else x, p=float(ord), axis=axes)
     else:
@@ -76,14 +83,16 @@ def _vector_norm(x: Any, axes: tuple[int, ...], ord: Any, keepdims: bool) -> Any
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """The norm of order `ord` of the elements along the axes (all by default); its slope at 0 is taken as 0.
 
-    `ord`: any number; inf and -inf give the largest and the smallest absolute value, 0 counts what is not 0.
+    `ord`: any number; inf and -inf give the largest and the smallest absolute value, 0 counts what is not 0, and None
+    is 2.
 
     >>> import gradtape as gt
     >>> float(gt.linalg.vector_norm(gt.asarray([3.0, 4.0])))
     5.0
     """
     x = floating(operand(x, "linalg.vector_norm", "x"))
-    return _vector_norm(x, normalized_axes(axis, len(shape_of(x)), "linalg.vector_norm"), ord, keepdims)
+    axes = normalized_axes(axis, len(shape_of(x)), "linalg.vector_norm")
+    return _vector_norm(x, axes, 2 if ord is None else ord, keepdims)
 
 
 def norm_of_matrices(x: Any, ord: Any) -> Any:
@@ -95,9 +104,9 @@ def norm_of_matrices(x: Any, ord: Any) -> Any:
         return sum(svdvals(x), axis=-1)
     if ord in (1, -1, inf, -inf):
         sums = sum(abs(x), axis=-2 if ord in (1, -1) else -1)
-        return (max if ord > 0 else min)(sums, axis=-1)
+        return (largest if ord > 0 else min)(sums, axis=-1)
     if ord in (2, -2):
-        return (max if ord > 0 else min)(svdvals(x), axis=-1)
+        return (largest if ord > 0 else min)(svdvals(x), axis=-1)
     raise ValueError(f"gradtape.linalg: there is no matrix norm of order {ord!r}")
 
 
@@ -129,7 +138,7 @@ def norm(x: Any, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     if axis is None and ord is not None and rank not in (1, 2):
         raise ValueError(f"gradtape.linalg.norm: axis is needed for order {ord!r} of an array with {rank} axes")
     axes = normalized_axes(axis, rank, "linalg.norm")
-    if ord is None or len(axes) == 1:
+    if (axis is None and ord is None) or len(axes) == 1:
         return _vector_norm(x, axes, 2 if ord is None else ord, keepdims)
     if len(axes) != 2:
         raise ValueError(f"gradtape.linalg.norm: one or two axes are expected, not {axis!r}")

@@ -12,6 +12,7 @@ import gradtape as gt
 
 from ..errors import NoRuleError
 from ..functions import special
+from ..functions.declare import normalized_axes
 from .numpy_protocols import plain
 
 Rule = Callable[..., Any]
@@ -28,15 +29,9 @@ def numbers(a: Any) -> Any:
     return gt.astype(a, np.float64) if gt.isdtype(a.dtype, ("bool", "integral")) else a
 
 
-def square(m: Any) -> Any:
-    """A matrix of equal rows for one row: what a triangle of a vector is taken of."""
-    m = gt.asarray(m)
-    return gt.broadcast_to(m, m.shape * 2) if m.ndim == 1 else m
-
-
 def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
     """x with each of the slices taken along one axis."""
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * normalized_axes(axis, x.ndim)[0]
     return [x[(*before, s)] for s in slices]
 
 
@@ -57,10 +52,14 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """numpy.gradient, for equal spacing and one-sided differences of first order at the ends."""
     f = gt.asarray(f)
-    axes = range(f.ndim) if axis is None else [a % f.ndim for a in np.atleast_1d(axis).tolist()]
+    axes = normalized_axes(axis, f.ndim, "gradient")
+    if min([f.shape[i] for i in axes], default=2) < 2:
+        raise ValueError("numpy.gradient: two elements or more are needed along each axis")
     steps = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs) or [1.0] * len(axes)
     if edge_order != 1 or any(np.ndim(plain(h)) for h in steps):
         raise NoRuleError("numpy.gradient has a rule in gradtape for equal spacing and edge_order=1 only")
+    if len(steps) != len(axes):
+        raise TypeError(f"numpy.gradient: {len(varargs)} spacings for {len(axes)} axes")
     parts = []
     for a, h in zip(axes, steps, strict=True):
         ends = [slice(1, 2), slice(0, 1), slice(2, None), slice(None, -2), slice(-1, None), slice(-2, -1)]
@@ -131,13 +130,18 @@ def apply_along_axis(func1d: Rule, axis: int, arr: Any, *args: Any, **kwargs: An
 
 # -- products ---------------------------------------------------------------------------------------------------------
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
-    """numpy.convolve: all windows of the longer one times the shorter one."""
+    """numpy.convolve: the sum of the longer one times each element of the shorter one, each a place further right."""
     a, v = gt.atleast_1d(gt.asarray(a)), gt.atleast_1d(gt.asarray(v))
+    if a.ndim > 1 or v.ndim > 1 or not a.size or not v.size:
+        raise ValueError(f"numpy.convolve: vectors of an element or more are needed, not shapes {a.shape}, {v.shape}")
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"numpy.convolve: mode must be 'full', 'same' or 'valid', not {mode!r}")
     if v.size > a.size:
         a, v = v, a
     n, m = a.size, v.size
-    windows = np.arange(n + m - 1)[:, None] + np.arange(m)
-    full = gt.pad(a, m - 1)[windows] @ gt.flip(v)
+    # m zeros after each row, and one row is one place longer than those it is cut into
+    rows = gt.pad(gt.reshape(v, (m, 1)) * a, ((0, 0), (0, m)))
+    full = gt.sum(gt.reshape(gt.reshape(rows, (-1,))[: m * (n + m - 1)], (m, n + m - 1)), axis=0, dtype=rows.dtype)
     if mode == "valid":
         return full[m - 1 : n]
     return full if mode == "full" else full[(m - 1) // 2 : (m - 1) // 2 + n]
@@ -148,7 +152,8 @@ def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     a, v = gt.asarray(a), gt.asarray(v)
     if mode == "same" and v.size > a.size:
         raise NoRuleError("numpy.correlate with mode='same' has a rule in gradtape where v is the shorter one only")
-    return convolve(a, gt.conj(gt.flip(v)), mode)
+    v = gt.flip(v)
+    return convolve(a, gt.conj(v) if gt.isdtype(v.dtype, "complex floating") else v, mode)
 
 
 def cov(
@@ -161,6 +166,8 @@ def cov(
 
     def rows(x: Any) -> Any:
         x = gt.asarray(x, dtype=dtype)
+        if x.ndim > 2:
+            raise ValueError(f"numpy.cov: a matrix or a vector is needed, not the shape {x.shape}")
         x = gt.reshape(x, (1, -1)) if x.ndim < 2 else x
         return x if rowvar or x.shape[0] == 1 else gt.matrix_transpose(x)
 
@@ -183,16 +190,34 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """numpy.vander."""
     x = gt.asarray(x)
     if x.ndim != 1:
-        raise ValueError(f"numpy.vander: x must have one axis, not {x.ndim}")
+        raise ValueError(f"numpy.vander: a vector is needed, not the shape {x.shape}")
     powers = np.arange(x.size if N is None else N)
     return gt.reshape(x, (-1, 1)) ** (powers if increasing else powers[::-1])
+
+
+# -- triangles and margins ------------------------------------------------------------------------------------------
+def triangle(name: str) -> Rule:
+    """The rule of triu and tril: a vector is each row of a square matrix."""
+    function = getattr(gt, name)
+    return lambda m, k=0: function(gt.broadcast_to(m, (len(m),) * 2) if np.ndim(m) == 1 else m, k=k)
+
+
+def pad(
+    array: Any, pad_width: Any, mode: Any = "constant", *, constant_values: Any = 0, reflect_type: str = "even"
+) -> Any:
+    """numpy.pad, in the modes that gradtape.pad has."""
+    if mode in ("empty", "linear_ramp", "maximum", "mean", "median", "minimum") or callable(mode):
+        raise NoRuleError(f"numpy.pad with mode={mode!r} has no rule in gradtape; join the margins by concatenate")
+    if reflect_type != "even":
+        raise NoRuleError(f"numpy.pad with reflect_type={reflect_type!r} has no rule in gradtape; 'even' has")
+    return gt.pad(array, pad_width, mode, constant_values=constant_values)
 
 
 # -- rearranging ------------------------------------------------------------------------------------------------------
 def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     """numpy.rollaxis."""
     n = len(a.shape)
-    axis, start = axis % n, start + n if start < 0 else start
+    (axis,), start = normalized_axes(axis, n, "rollaxis"), start + n if start < 0 else start
     return gt.moveaxis(a, axis, start - (axis < start))
 
 
@@ -215,9 +240,9 @@ TABLE: dict[str, Rule] = {
     function.__name__: function
     for function in (
         apply_along_axis, choose, convolve, corrcoef, correlate, cov, delete, diff, ediff1d, gradient, interp,
-        logspace, piecewise, rollaxis, select, trapezoid, vander,
+        logspace, pad, piecewise, rollaxis, select, trapezoid, vander,
     )
 } | {
-    "i0": special.i0,
+    "i0": special.i0, "tril": triangle("tril"), "triu": triangle("triu"),
     "polyval": lambda p, x: fold(lambda y, c: y * x + c, list(p), gt.zeros_like(gt.asarray(x))),
 }  # fmt: skip

@@ -7,6 +7,7 @@ declared in functions/ first (see CONTRIBUTING.md). `out=` is dealt with for all
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from functools import reduce as fold
 from typing import Any
@@ -21,21 +22,9 @@ from ..functions import decompositions, linalg
 from ..functions.declare import NUMBERS
 from ..functions.manipulation import matrices_in
 from ..tensor import RAW, Tensor, lost, underlying
-from . import numpy_ported, numpy_reductions
-from .numpy_composites import TABLE, along, numbers, square
-from .numpy_protocols import (
-    INTO,
-    NAMED,
-    OWN,
-    RULES,
-    UFUNCS,
-    before_out,
-    converted,
-    is_followed,
-    parameters_of,
-    plain,
-    store,
-)
+from . import numpy_joining, numpy_ported, numpy_reductions
+from .numpy_composites import TABLE, along, numbers
+from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, parameters_of, plain, store
 
 Rule = Callable[..., Any]
 
@@ -51,13 +40,14 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
 SAME = """
     array_split broadcast_arrays column_stack cumprod cumsum cumulative_prod
     cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
-    matrix_transpose outer pad percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
+    matrix_transpose outer percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
 """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
 rules(np, {name: getattr(gt, name) for name in SAME.split()})
 rules(np, TABLE)
 rules(np, numpy_reductions.TABLE)
+rules(np, numpy_joining.TABLE)
 rules(np, numpy_ported.TABLE)
 rules(np.linalg, numpy_ported.LINALG)
 UFUNCS.update({getattr(np, name): rule for name, rule in numpy_ported.UFUNCS.items()})
@@ -80,11 +70,20 @@ rules(np, {name: converting(name) for name in ("atleast_1d", "atleast_2d", "atle
 rules(np.linalg, {name: getattr(linalg, name) for name in LINALG.split()})
 
 
+def places(a: Any, axes: Any) -> Any:
+    """The axes of a, or those given."""
+    return range(gt.asarray(a).ndim) if axes is None else axes
+
+
 def transform(name: str, several: bool) -> Rule:
     """The rule of a Fourier transform: what the standard takes by keyword only, NumPy takes in order."""
     function = getattr(gt.fft, name)
     if several:
-        return lambda a, s=None, axes=None, norm=None, out=None: function(numbers(a), s=s, axes=axes, norm=norm)
+        return lambda a, s=None, axes=None, norm=None, out=None: (
+            gt.positive(a)
+            if name in ("fftn", "ifftn") and s is None and not places(a, axes)
+            else function(numbers(a), s=s, axes=axes, norm=norm)
+        )  # of no axis NumPy gives the array itself
     return lambda a, n=None, axis=-1, norm=None, out=None: function(numbers(a), n=n, axis=axis, norm=norm)
 
 
@@ -113,17 +112,6 @@ def _reshape(a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = 
 def _ravel(a: Any, order: str = "C") -> Any:
     c_order(order, "ravel")
     return gt.reshape(a, (-1,))
-
-
-def all_converted(arrays: Any, dtype: Any, casting: str, name: str) -> Any:
-    """The arrays in the dtype in which they shall be put together."""
-    return arrays if dtype is None else [converted(a, dtype, casting, name) for a in arrays]
-
-
-def _concatenate(
-    arrays: Any, /, axis: Any = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
-) -> Any:
-    return gt.concat(all_converted(arrays, dtype, casting, "numpy.concatenate"), axis=axis)
 
 
 def _block(arrays: Any) -> Any:
@@ -161,23 +149,10 @@ rules(np, {
     "moveaxis": lambda a, source, destination: gt.moveaxis(a, source, destination),
     "swapaxes": lambda a, axis1, axis2: gt.swapaxes(a, axis1, axis2),
     "broadcast_to": lambda array, shape, subok=False: gt.broadcast_to(array, shape),
-    "concatenate": _concatenate,
-    "stack": lambda arrays, axis=0, out=None, *, dtype=None, casting="same_kind": gt.stack(
-        all_converted(arrays, dtype, casting, "numpy.stack"), axis=axis
-    ),
-    "hstack": lambda tup, *, dtype=None, casting="same_kind": gt.hstack(
-        all_converted(tup, dtype, casting, "numpy.hstack")
-    ),
-    "vstack": lambda tup, *, dtype=None, casting="same_kind": gt.vstack(
-        all_converted(tup, dtype, casting, "numpy.vstack")
-    ),
     "block": _block,
-    "append": lambda arr, values, axis=None: _concatenate((arr, values), axis=axis),
     "flip": lambda m, axis=None: gt.flip(m, axis=axis),
     "roll": lambda a, shift, axis=None: gt.roll(a, shift, axis=axis),
     "repeat": lambda a, repeats, axis=None: gt.repeat(a, repeats, axis=axis),
-    "tril": lambda m, k=0: gt.tril(square(m), k=k),
-    "triu": lambda m, k=0: gt.triu(square(m), k=k),
     "diagonal": lambda a, offset=0, axis1=0, axis2=1: linalg.diagonal(
         matrices_in(gt.asarray(a), axis1, axis2), offset=offset
     ),
@@ -239,6 +214,8 @@ def _cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, ax
 
 
 def _qr(a: Any, mode: str = "reduced") -> Any:
+    if mode == "raw":
+        raise NoRuleError("numpy.linalg.qr with mode='raw' has no rule in gradtape; 'reduced', 'complete', 'r' have")
     return linalg.qr(a)[1] if mode == "r" else linalg.qr(a, mode=mode)
 
 
@@ -387,6 +364,15 @@ rules(np.linalg, {"matrix_rank": on_values(np.linalg.matrix_rank)})
 
 
 # -- functions that write into their first argument ----------------------------------------------------------------
+AS_TENSOR = "make the array a Tensor first: a = gradtape.asarray(a)"
+
+#: NumPy's functions in Python that make a plain array and write by copyto: what they are called, what else to write.
+FILLED = {
+    own_code(np.full_like).__code__: ("numpy.full_like of a plain array", "write gradtape.broadcast_to(x, a.shape)"),
+    own_code(np.full).__code__: ("numpy.full", "write gradtape.broadcast_to(x, shape)"),
+}
+
+
 def writing(function: Any, update: Rule | None = None) -> Rule:
     """The rule of a function that writes into its first argument: a plain array cannot take a recorded Tensor."""
     name = f"numpy.{function.__name__}"
@@ -394,9 +380,8 @@ def writing(function: Any, update: Rule | None = None) -> Rule:
     def write(target: Any, *arguments: Any, **keywords: Any) -> None:
         if not isinstance(target, Tensor):
             if is_followed((arguments, keywords)):
-                raise lost(
-                    f"writing into a plain array by {name}", "make the array a Tensor first: a = gradtape.asarray(a)"
-                )
+                plainly = f"writing into a plain array by {name}", AS_TENSOR
+                raise lost(*FILLED.get(sys._getframe(2).f_code, plainly))
             function(target, *plain(arguments), **plain(keywords))
         elif update is None:
             raise NoRuleError(f"{name} into a Tensor has no rule in gradtape; write x[index] = value")

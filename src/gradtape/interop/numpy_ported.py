@@ -17,7 +17,8 @@ from ..arrays.dtypes import is_floating
 from ..functions import linalg
 from ..functions.declare import normalized_axes
 from ..functions.indexing import scatter
-from ..tensor import concrete
+from ..tensor import concrete, underlying
+from .numpy_composites import along, numbers
 from .numpy_protocols import plain
 
 Rule = Callable[..., Any]
@@ -43,7 +44,7 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     arr = gt.asarray(arr)
     if axis is None:
         arr, axis = gt.reshape(arr, (-1,)), 0
-    axis %= max(arr.ndim, 1)
+    (axis,) = normalized_axes(axis, max(arr.ndim, 1), "insert")
     n = arr.shape[axis]
     values = gt.asarray(values, dtype=arr.dtype)
     places = np.arange(n)[obj] if isinstance(obj, slice) else value(obj)
@@ -125,20 +126,23 @@ def apply_over_axes(func: Rule, a: Any, axes: Any) -> Any:
 # -- quantiles without NaN ------------------------------------------------------------------------------------------
 def nanquantile(
     a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False,
+    keepdims: bool = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
     """numpy.nanquantile, by linear interpolation: NaN are sorted last, and left out of the count."""
     if method != "linear":
         raise gt.NoRuleError(f"numpy.nanquantile with method={method!r} has no rule in gradtape; 'linear' has")
+    if weights is not None:
+        raise gt.NoRuleError("numpy.nanquantile with weights= has no rule in gradtape; leave it out")
     a = gt.asarray(a)
     axes = normalized_axes(axis, a.ndim, "nanquantile")
+    q = fractions(q, 1, "Quantiles")
     rest = [i for i in range(a.ndim) if i not in axes]
     rows = gt.permute_dims(a, (*rest, *axes))
     rows = gt.sort(gt.reshape(rows, (*[a.shape[i] for i in rest], -1)), axis=-1)
     count = gt.count_nonzero(~gt.isnan(rows), axis=-1, keepdims=True)
-    q = np.asarray(value(q), float)
-    if not ((q >= 0) & (q <= 1)).all():
-        raise ValueError("numpy.nanquantile: quantiles must be in the range [0, 1], percentiles in [0, 100]")
+    if not rows.shape[-1]:
+        shape = [1 if i in axes else n for i, n in enumerate(a.shape)] if keepdims else rows.shape[:-1]
+        return of_nothing(rows, q, shape)
     place = q.reshape(-1) * gt.maximum(count - 1, 0)
     low = gt.astype(gt.floor(place), np.intp)
     high = gt.minimum(low + 1, gt.maximum(count - 1, 0))
@@ -150,14 +154,52 @@ def nanquantile(
     return gt.reshape(y, (*q.shape, *y.shape[1:]))
 
 
+def fractions(q: Any, whole: int, kind: str) -> Any:
+    """The quantiles that are asked for, of a whole of 1 or 100, as numbers in [0, 1]."""
+    q = np.asarray(value(q), float)
+    if not np.logical_and(q >= 0, q <= whole).all():
+        raise ValueError(f"{kind} must be in the range [0, {whole}]")
+    return q / whole
+
+
+def of_nothing(rows: Any, q: Any, shape: Any) -> Any:
+    """Quantiles of no elements: NaN, with NumPy's warning of the mean of an empty slice."""
+    return gt.broadcast_to(gt.reshape(gt.mean(rows, axis=-1), tuple(shape)), (*q.shape, *shape))
+
+
 def nanpercentile(a: Any, q: Any, *arguments: Any, **keywords: Any) -> Any:
     """numpy.nanpercentile."""
-    return nanquantile(a, np.asarray(value(q), float) / 100, *arguments, **keywords)
+    return nanquantile(a, fractions(q, 100, "Percentiles"), *arguments, **keywords)
 
 
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """numpy.nanmedian."""
     return nanquantile(a, 0.5, axis=axis, keepdims=bool(keepdims) if keepdims is not np._NoValue else False)
+
+
+def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """numpy.median: of no elements it is NaN, with the warning of their mean."""
+    a = numbers(a)
+    if 0 in [a.shape[i] for i in normalized_axes(axis, a.ndim, "median")]:
+        return gt.mean(a, axis=axis, keepdims=keepdims)
+    return gt.median(a, axis=axis, keepdims=keepdims)
+
+
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
+    """numpy.average."""
+    a = gt.asarray(a)
+    given = gt.ones_like(a) if weights is None else gt.asarray(weights)
+    if given.shape != a.shape:
+        if not isinstance(axis, int):
+            raise TypeError("numpy.average: weights must have a's shape, or the length of a's one axis")
+        if given.shape != (a.shape[axis],):
+            raise ValueError(f"numpy.average: weights of shape {given.shape} for axis {axis} of the shape {a.shape}")
+        given = gt.broadcast_to(along(given, axis, a.ndim), a.shape)
+    total = gt.sum(given, axis=axis, keepdims=keepdims)
+    if weights is not None and np.any(underlying(total) == 0):
+        raise ZeroDivisionError("numpy.average: the weights sum to 0")
+    y = gt.sum(a * given, axis=axis, keepdims=keepdims) / total
+    return (y, gt.broadcast_to(gt.astype(total, y.dtype), y.shape)) if returned else y
 
 
 # -- sets -----------------------------------------------------------------------------------------------------------
@@ -203,10 +245,19 @@ def added(a: Any, b: Any, sign: int = 1) -> Any:
     return a + b if sign > 0 else a - b
 
 
+def without_zeros(p: Any) -> Any:
+    """The coefficients from the first that is not 0, as numpy.poly1d has them; of none, a 0."""
+    p = gt.atleast_1d(gt.asarray(p))
+    known = underlying(p)
+    if known is None or known.shape != p.shape:
+        return p
+    at = np.flatnonzero(known)
+    return p[at[0] :] if at.size else gt.zeros(1, dtype=p.dtype)
+
+
 def multiplied(a: Any, b: Any) -> Any:
-    """numpy.polymul, which drops leading coefficients that are 0."""
-    a, b = [trim_zeros(gt.atleast_1d(gt.asarray(x)), "f") for x in (a, b)]
-    return np.convolve(*[x if len(x) else gt.zeros(1, dtype=x.dtype) for x in (a, b)])
+    """numpy.polymul."""
+    return np.convolve(without_zeros(a), without_zeros(b))
 
 
 def derived(p: Any, m: int = 1) -> Any:
@@ -315,9 +366,10 @@ LINALG: dict[str, Rule] = {
 }  # fmt: skip
 
 TABLE: dict[str, Rule] = SETS | {
-    "apply_over_axes": apply_over_axes, "bincount": bincount, "geomspace": geomspace, "insert": insert,
-    "nanmedian": nanmedian, "nanpercentile": nanpercentile, "nanquantile": nanquantile, "poly": from_roots,
-    "polyadd": added, "polyder": derived, "polydiv": divided, "polyfit": polyfit, "polyint": integrated,
+    "apply_over_axes": apply_over_axes, "average": average, "bincount": bincount, "geomspace": geomspace,
+    "insert": insert, "median": median, "nanmedian": nanmedian, "nanpercentile": nanpercentile,
+    "nanquantile": nanquantile, "poly": from_roots, "polyadd": added, "polyder": derived, "polydiv": divided,
+    "polyfit": polyfit, "polyint": integrated,
     "polymul": multiplied, "polysub": lambda a, b: added(a, b, -1), "resize": resize, "roots": roots,
     "trim_zeros": trim_zeros, "unique": unique, "unwrap": unwrap,
     # any order within the parts will do, and that of the sorted array does

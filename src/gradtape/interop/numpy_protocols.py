@@ -7,7 +7,6 @@ computed on plain arrays if nobody differentiates the arguments, and raises NoRu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from inspect import Parameter, signature
@@ -216,15 +215,20 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
         return y
     except TypeError as error:  # NoRuleError is one, too: a keyword that gradtape does not know
         if is_followed((arguments, keywords)):
-            if unknown := UNKNOWN.search(str(error)):
+            unknown = unknown_keywords(rule, keywords) if keywords else None
+            if unknown and not isinstance(error, NoRuleError):
                 name = f"{function.__module__}.{function.__name__}"
-                raise NoRuleError(f"{name} with {unknown[1]}= has no rule in gradtape; leave it out") from None
+                raise NoRuleError(f"{name} with {unknown} has no rule in gradtape; leave it out") from None
             raise
     return function(*plain(arguments), **plain(keywords))
 
 
-#: Python's words for a keyword that a rule does not take.
-UNKNOWN = re.compile(r"got an unexpected keyword argument '(\w+)'")
+def unknown_keywords(rule: Callable[..., Any], keywords: Any) -> str:
+    """Those of the keywords, which NumPy has let pass, that the rule does not take."""
+    taken = signature(rule).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+        return ""
+    return ", ".join([f"{name}=" for name in keywords if name not in taken])
 
 
 LISTS = frozenset([list, tuple])
@@ -429,7 +433,10 @@ def call(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any
             f"{name}: where= without out= leaves the other elements undefined, and so their derivatives. "
             "Write gradtape.where(mask, f(x), otherwise)"
         )
-    if dtype is not None:
+    if dtype is not None and {t[-1] for t in ufunc.types} <= {"?", "O"}:  # yes or no, whatever it is asked of
+        if np.dtype(dtype) != bool:
+            raise TypeError(f"{name} gives bools, not {np.dtype(dtype)}")
+    elif dtype is not None:
         inputs = tuple([converted(x, dtype, casting, name) for x in inputs])
     if keywords:
         raise NoRuleError(f"{name} with {', '.join(keywords)}= has no rule in gradtape; leave it out")
@@ -461,13 +468,19 @@ def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, A
     function = find(ufunc)
     if function is None or mask is not True or ufunc.nin != 2:
         return without_rule(ufunc.reduce, name, (inputs, keywords))
-    if not is_followed(x):
-        return gt.asarray(without_rule(ufunc.reduce, name, (inputs, keywords)))
-    parts = along(x, axis, dtype)
+    x = gt.asarray(x)
+    try:
+        parts = along(x, axis, dtype) if x.ndim or axis not in (0, -1, None) else [gt.asarray(x, dtype=dtype)]
+    except NoRuleError:
+        if is_followed((inputs, keywords)):
+            raise
+        parts = []
+    if not parts and not is_followed([initial]):  # of nothing, and along several axes, NumPy knows
+        return gt.asarray(ufunc.reduce(*plain(inputs), **plain(keywords)))
     y = parts[0] if initial is None else function(initial, parts[0])
     for part in parts[1:]:
         y = function(y, part)
-    return gt.expand_dims(y, axis=axis) if keepdims else y
+    return gt.expand_dims(y, axis=axis) if keepdims and x.ndim else y
 
 
 def accumulate(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -480,6 +493,8 @@ def accumulate(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[st
         return without_rule(ufunc.accumulate, name, (inputs, keywords))
     if not is_followed(x):
         return gt.asarray(without_rule(ufunc.accumulate, name, (inputs, keywords)))
+    if not gt.asarray(x).ndim:
+        raise TypeError(f"{name}: cannot accumulate along an axis of a number")
     parts = along(x, axis, dtype)
     if ufunc in LOGICAL:
         parts = [part != 0 for part in parts]

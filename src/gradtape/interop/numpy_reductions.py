@@ -12,8 +12,6 @@ import gradtape as gt
 
 from ..arrays.dtypes import is_floating
 from ..errors import NoRuleError
-from ..tensor import underlying
-from .numpy_composites import along, numbers
 from .numpy_protocols import plain
 
 Rule = Callable[..., Any]
@@ -38,6 +36,7 @@ def reducing(name: str) -> Rule:
             x = gt.astype(gt.asarray(x), dtype)
             if name in ("sum", "prod"):  # which widen small integers otherwise
                 into["dtype"] = dtype
+        axis = axis_of(x, axis)
         if where is not True:
             fill = initial if neutral is None else neutral
             if fill is None:
@@ -49,6 +48,11 @@ def reducing(name: str) -> Rule:
     return reduced
 
 
+def axis_of(x: Any, axis: Any) -> Any:
+    """The axis; None for the first or last of a number, which NumPy's universal functions let pass."""
+    return None if axis in (0, -1) and not gt.asarray(x).ndim else axis
+
+
 REDUCE = {name: reducing(name) for name in NEUTRAL}
 
 
@@ -57,7 +61,7 @@ def summing(name: str) -> Rule:
     function, reduced = getattr(gt, name), REDUCE[name]
 
     def rule(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **more: Any) -> Any:
-        if more or dtype is not None:
+        if more or dtype is not None or not getattr(a, "shape", a):
             return reduced(a, axis, dtype, keepdims, **more)
         return function(a, axis=axis, keepdims=keepdims)
 
@@ -143,20 +147,6 @@ def skipping_nan(given: Rule) -> Rule:
     return skipping
 
 
-def _average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Any:
-    a = gt.asarray(a)
-    weights = gt.ones_like(a) if weights is None else gt.asarray(weights)
-    if weights.shape != a.shape:
-        if not isinstance(axis, int) or weights.shape != (a.shape[axis],):
-            raise TypeError("numpy.average: weights must have a's shape, or the length of a's one axis")
-        weights = gt.broadcast_to(along(weights, axis, a.ndim), a.shape)
-    total = gt.sum(weights, axis=axis, keepdims=keepdims)
-    if (data := underlying(total)) is not None and np.any(data == 0):
-        raise ZeroDivisionError("numpy.average: weights sum to zero")
-    average = gt.sum(a * weights, axis=axis, keepdims=keepdims) / total
-    return (average, gt.broadcast_to(gt.astype(total, average.dtype), average.shape)) if returned else average
-
-
 TABLE: dict[str, Rule] = {
     **{name: summing(name) for name in ("sum", "prod")},
     **{name: extreme(name) for name in ("max", "min", "any", "all")},
@@ -164,7 +154,6 @@ TABLE: dict[str, Rule] = {
     "amin": extreme("min"),
     **{name: moment(name) for name in ("var", "std")},
     "mean": _mean,
-    "average": _average,
     "count_nonzero": lambda a, axis=None, *, keepdims=False: gt.count_nonzero(a, axis=axis, keepdims=keepdims),
     "nansum": without_nan(summing("sum"), 0),
     "nanprod": without_nan(summing("prod"), 1),
@@ -175,9 +164,6 @@ TABLE: dict[str, Rule] = {
     "nanstd": skipping_nan(moment("std")),
     "nancumsum": without_nan(gt.cumsum, 0),
     "nancumprod": without_nan(gt.cumprod, 1),
-    "median": lambda a, axis=None, out=None, overwrite_input=False, keepdims=False: gt.median(
-        numbers(a), axis=axis, keepdims=keepdims
-    ),
     "argmax": lambda a, axis=None, out=None, *, keepdims=False: gt.argmax(a, axis=axis, keepdims=keepdims),
     "argmin": lambda a, axis=None, out=None, *, keepdims=False: gt.argmin(a, axis=axis, keepdims=keepdims),
 }  # fmt: skip
