@@ -1,7 +1,7 @@
 """What the rule costs that a zero cotangent absorbs an infinite slope: gradients with it and with plain products.
 
-One column for each size, the median over pairs measured in turn, one call before each. A function whose slope is finite everywhere makes no
-use of the rule: there the two are the same code.
+One column for each size, the median over pairs measured in turn, one call before each. A function whose slope is finite
+everywhere makes no use of the rule: there the two are the same code.
 """
 
 import statistics

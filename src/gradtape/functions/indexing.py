@@ -480,13 +480,18 @@ def _write(x: Tensor, key: Key, value: Any, indices: Sequence[Any], arguments: t
 # -- picking along an axis ---------------------------------------------------------------------------------------
 def whole(indices: Any) -> Any:
     """Indices of NumPy's or in a list, which ndarray.take would round down were they no integers."""
+    if indices.__class__ is int:
+        return indices
     indices = np.asarray(indices)
     if indices.dtype.kind not in "iu" and indices.size:
         raise IndexError("indices must be integers")
     return indices if indices.size else indices.astype(np.intp)
 
 
-@untaped("x.take(indices if indices.__class__ is int else whole(indices), axis)", when="mode == 'raise'", whole=whole)
+@untaped(
+    "x.take(indices if indices.__class__ is ndarray and indices.dtype.kind in 'iu' else whole(indices), axis)",
+    when="mode == 'raise'", whole=whole,
+)  # fmt: skip
 def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise") -> Any:
     """The elements (or slices along `axis`) with these indices; of the flattened x where axis is None.
 

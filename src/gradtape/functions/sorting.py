@@ -179,6 +179,8 @@ def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     [0.0, 0.0, 0.5, 0.5]
     """
     rows, kept = _sorted_rows(x, axis, "median")
+    if kind_of(rows.dtype) not in "fc":
+        rows = rows * 1.0  # the sum of two might overflow, or be True
     n = rows.shape[-1]
     y = (rows[..., (n - 1) // 2] + rows[..., n // 2]) / 2 if n % 2 == 0 else rows[..., n // 2] * 1.0
     y = where(isnan(rows[..., -1]), rows[..., -1], y)

@@ -409,6 +409,10 @@ def find(ufunc: Any) -> Callable[..., Any] | None:
     """gradtape's function for a universal function, NumPy's or scipy.special's."""
     function = UFUNCS.get(ufunc)
     if function is None:
+        from . import numpy_functions  # noqa: F401  (loaded when first needed)
+
+        function = UFUNCS.get(ufunc)
+    if function is None:
         name = RENAMED.get(ufunc.__name__, ufunc.__name__)
         if getattr(np, ufunc.__name__, None) is ufunc:
             function = getattr(gt, name, None)
