@@ -21,11 +21,16 @@ def children(node: Any) -> tuple[Sequence[Any], Rebuild] | None:
             return node, lambda parts: kind(*parts)
         return node, tuple
     if isinstance(node, dict):
-        keys = list(node)
+        keys, given = in_order(node), list(node)
+
+        def items(parts: list[Any]) -> list[tuple[Any, Any]]:
+            by_key = dict(zip(keys, parts, strict=True))
+            return [(key, by_key[key]) for key in given]
+
         values = [node[key] for key in keys]
         if hasattr(node, "default_factory"):
-            return values, lambda parts: kind(node.default_factory, zip(keys, parts, strict=True))
-        return values, lambda parts: kind(zip(keys, parts, strict=True))
+            return values, lambda parts: kind(node.default_factory, items(parts))
+        return values, lambda parts: kind(items(parts))
     if isinstance(node, list):
         return node, lambda parts: kind(parts)
     if hasattr(kind, "__dataclass_fields__") and not isinstance(node, type):
@@ -38,13 +43,25 @@ def children(node: Any) -> tuple[Sequence[Any], Rebuild] | None:
     return None
 
 
+def in_order(node: dict[Any, Any]) -> list[Any]:
+    """The keys of a dict, whatever came first: sorted, so that dicts with equal keys go together key by key."""
+    if len(node) < 2:
+        return list(node)
+    try:
+        return sorted(node)
+    except TypeError:  # of several types
+        return sorted(node, key=lambda key: (type(key).__name__, repr(key)))
+
+
 class Structure:
     """The shape of a container without its leaves. `None` counts as an empty container, as in JAX."""
 
-    __slots__ = ("parts", "rebuild", "size")
+    __slots__ = ("parts", "rebuild", "size", "keys")
 
-    def __init__(self, parts: tuple[Structure, ...] | None, rebuild: Rebuild | None, size: int):
-        self.parts, self.rebuild, self.size = parts, rebuild, size
+    def __init__(
+        self, parts: tuple[Structure, ...] | None, rebuild: Rebuild | None, size: int, keys: list[Any] | None = None
+    ):
+        self.parts, self.rebuild, self.size, self.keys = parts, rebuild, size, keys
 
     def unflatten(self, leaves: Iterable[Any]) -> Any:
         """The container with these leaves in order."""
@@ -57,12 +74,20 @@ class Structure:
         return self.rebuild([part._build(leaves) for part in self.parts])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Structure) and self.parts == other.parts
+        return isinstance(other, Structure) and self.parts == other.parts and self.keys == other.keys
 
     __hash__ = None  # type: ignore[assignment]
 
 
 LEAF = Structure(None, None, 1)
+
+
+def check_keys(one: Structure, other: Structure, function: str, what: str) -> None:
+    """Raise ValueError where dicts of the two have other keys."""
+    if one.keys is not None and other.keys is not None and one.keys != other.keys:
+        raise ValueError(f"gradtape.{function}: {what} has the keys {other.keys}, where {one.keys} belong")
+    for part, counterpart in zip(one.parts or (), other.parts or (), strict=False):
+        check_keys(part, counterpart, function, what)
 
 
 def flatten(node: Any, none_is_leaf: bool = False) -> tuple[list[Any], Structure]:
@@ -83,7 +108,8 @@ def flatten(node: Any, none_is_leaf: bool = False) -> tuple[list[Any], Structure
         below, structure = flatten(child, none_is_leaf)
         leaves += below
         structures.append(structure)
-    return leaves, Structure(tuple(structures), found[1], len(leaves))
+    keys = in_order(node) if isinstance(node, dict) else None
+    return leaves, Structure(tuple(structures), found[1], len(leaves), keys)
 
 
 def map_leaves(function: Callable[..., Any], node: Any, *others: Any) -> Any:

@@ -28,7 +28,7 @@ from ..functions.elementwise import complex as complex_of
 from ..functions.elementwise import conj, real
 from ..functions.manipulation import astype, reshape
 from ..functions.static import zeros
-from ..nest import Structure, flatten
+from ..nest import Structure, check_keys, flatten
 from ..sweep import Trace, run
 from ..tensor import Tensor, tensor
 from ..virtual.batched import unbatched
@@ -292,7 +292,8 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     check_callable(f, "hvp")
     selected = Selected((x,), 0, "hvp")
     inputs = selected.leaves
-    directions, _ = flatten(v)
+    directions, given = flatten(v)
+    check_keys(flatten(x)[1], given, "hvp", "v")
     if len(directions) != len(inputs):
         raise ValueError(
             f"gradtape.hvp: v has {len(directions)} arrays, x has {len(inputs)} (a list is a container of arrays; "

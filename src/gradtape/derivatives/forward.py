@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..context import new_level
-from ..nest import flatten
+from ..nest import check_keys, flatten
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.dual import Dual, fit_tangent
 from .arguments import as_output, asarray, check_callable, differentiable, zeros_like
@@ -27,7 +27,8 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TypeError("gradtape.jvp: primals and tangents are tuples of arguments: jvp(f, (x,), (v,))")
     leaves, structure = flatten(tuple(primals))
-    directions, _ = flatten(tuple(tangents))
+    directions, given = flatten(tuple(tangents))
+    check_keys(structure, given, "jvp", "a tangent")
     if len(leaves) != len(directions):
         raise ValueError(
             f"gradtape.jvp: {len(directions)} tangents for {len(leaves)} primals (a list is a container of arrays; "
@@ -74,7 +75,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
     value, pullback = vjp(f, *primals)
     outputs, out_structure = flatten(value)
-    leaves, _ = flatten(primals)
+    leaves, structure = flatten(primals)
 
     def pushforward(*tangents: Any) -> Any:
         """Carry tangents of the primals forward."""
@@ -82,7 +83,8 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         from ..context import active, observed_by
         from ..functions.elementwise import conj
 
-        directions, _ = flatten(tangents)
+        directions, given = flatten(tangents)
+        check_keys(structure, given, "linearize", "a tangent")
         if len(directions) != len(leaves):
             raise ValueError(f"pushforward: {len(directions)} tangents for {len(leaves)} primals")
         trace = Trace()

@@ -18,7 +18,7 @@ from ..context import active, new_level, observed_by
 from ..errors import missing_extra
 from ..functions.creation import asarray
 from ..functions.static import static
-from ..nest import Structure, flatten
+from ..nest import Structure, check_keys, flatten
 from ..sweep import Trace, run
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.batched import Batched, unbatched
@@ -58,7 +58,9 @@ class Vectors:
 
     def ravel(self, x: Any) -> ndarray:
         """All elements of a container of this structure as one vector."""
-        parts = [to_numpy(asarray(leaf)._data).reshape(-1) for leaf in flatten(x)[0]]
+        leaves, structure = flatten(x)
+        check_keys(self.structure, structure, "LinearOperator.ravel", "the container")
+        parts = [to_numpy(asarray(leaf)._data).reshape(-1) for leaf in leaves]
         v = np.concatenate(parts) if parts else np.zeros(0)
         if v.shape != (self.size,):
             raise ValueError(f"{self.size} elements are expected, not {v.size}")

@@ -12,7 +12,7 @@ from ..context import active, observed_by
 from ..errors import warn
 from ..functions import static
 from ..functions.elementwise import conj
-from ..nest import flatten
+from ..nest import check_keys, flatten
 from ..sweep import Trace, fit, run
 from ..tensor import RAW, Tensor, Variable, tensor
 from .arguments import Selected, again, as_output, asarray, check_callable, differentiable, named, zeros_like
@@ -123,7 +123,8 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         """Carry a cotangent of the value back to the primals."""
-        given, _ = flatten(cotangent)
+        given, of_given = flatten(cotangent)
+        check_keys(out_structure, of_given, "vjp", "the cotangent")
         if len(given) != len(outputs):
             raise ValueError(f"pullback: {len(given)} cotangents for {len(outputs)} outputs")
         seeds: dict[int, Any] = {}

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from math import factorial
 from typing import Any
 
+import numpy as np
+
 from ..arrays.dtypes import kind_of
 from ..context import new_level
-from ..nest import flatten, map_leaves
+from ..nest import check_keys, flatten, map_leaves
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.dual import fit_tangent
 from ..virtual.series import Series, as_tensors, lowered
@@ -58,9 +60,9 @@ def times_factorial(c: Any, k: int) -> Any:
 
 def checked_order(order: Any, function: str) -> int:
     """The order as an int. Raises TypeError for what is none, ValueError unless it is positive."""
-    if not isinstance(order, int) or isinstance(order, bool) or order < 1:
+    if not isinstance(order, int | np.integer) or isinstance(order, bool) or order < 1:
         raise ValueError(f"gradtape.{function}: order must be a positive int, not {order!r}")
-    return order
+    return int(order)
 
 
 def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorSeries:
@@ -77,7 +79,8 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorS
     check_callable(f, "taylor")
     order = checked_order(order, "taylor")
     leaves, structure = flatten(x)
-    directions, _ = flatten(direction)
+    directions, given = flatten(direction)
+    check_keys(structure, given, "taylor", "direction")
     if len(leaves) != len(directions):
         raise ValueError(
             f"gradtape.taylor: direction has {len(directions)} arrays, x has {len(leaves)} (a list is a container of "

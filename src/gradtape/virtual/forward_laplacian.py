@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import reduction_kernels
+from ..arrays.dtypes import numpy_dtype
 from ..context import active, new_level
 from ..functions.elementwise import multiply
 from ..functions.manipulation import broadcast_to, concat, moveaxis, reshape
@@ -66,8 +67,8 @@ class Directions:
         """
         squares = a is b and self.weights is None  # among which is no 0 times infinity
         if self.weights is not None:
-            w = self.weights.astype(a.dtype) if a.__class__ is ndarray else self.weights
-            a = a * w.reshape(self.count, *(1,) * (len(a.shape) - 1))
+            w = self.weights.reshape(self.count, *(1,) * (len(a.shape) - 1))
+            a = a * (w.astype(a.dtype) if a.__class__ is ndarray else static(w, a, dtype=a.dtype))
         if a.__class__ is ndarray and b.__class__ is ndarray:
             y = reduction_kernels.sum_of_products(a, b, 0)
             if squares or not rows.has_nan(np.asarray(y)):
@@ -508,6 +509,7 @@ def by_series(call: Callable[..., Any], given: Sequence[Any], level: int) -> Any
             if second is not None:
                 weights = np.ones(count) if along.weights is None else along.weights
                 weights = np.append(weights, 1.0).reshape(1, count + 1, *(1,) * (len(second.shape) - 2))
+                weights = weights.astype(numpy_dtype(second.dtype), copy=False)
                 half = sum(second * static(weights, second, dtype=second.dtype), axis=1)
             first = None if first is None else moveaxis(first, 1, 0)[:count]
             results.append([None if part is None else lowered(part) for part in (value, first, half)])
