@@ -8,6 +8,7 @@ or take some of them; a slope multiplies them. So an evaluation costs what its n
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,9 +73,18 @@ def scaled(w: Weight, d: float) -> Weight:
     return 1.0, v * c * d
 
 
+#: Whether zeros absorb in products: asked for where there was a NaN without.
+ABSORB: ContextVar[bool] = ContextVar("gradtape_sparse_absorb", default=False)
+
+
+def times(a: Any, b: Any) -> Any:
+    """a b, in which a zero of either absorbs an infinite or undefined other where that is asked for."""
+    return kernels.scale_either(a, b) if ABSORB.get() else a * b
+
+
 def multiplied(w: Weight, d: ndarray) -> Weight:
     """A weight times an array."""
-    return w[0], d if w[1] is None else w[1] * d
+    return w[0], d if w[1] is None else times(w[1], d)
 
 
 def sum_of(a: Weight, b: Weight) -> Weight:

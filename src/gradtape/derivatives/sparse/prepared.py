@@ -33,7 +33,7 @@ from .decompression import (
     star_readings,
 )
 from .detection import the_output, the_vector
-from .entries import Declined, Memo
+from .entries import ABSORB, Declined, Memo
 from .orders import best_colouring
 from .picture import braille, spy
 from .placement import Placement
@@ -144,14 +144,23 @@ class Prepared:
             )
         with observed_by(()):
             recorded = self.recorded(x, others, FullTrace())
-            data = None
-            if recorded.output is None:
-                data = np.zeros(self.pattern.nnz)
-            elif self.memo is not None and recorded.raw:
-                data = self.by_terms(recorded)
-            if data is None:
-                data = self.by_products(recorded, x, others)
+            data = self.evaluated(recorded, x, others)
+            if data.size and np.isnan(data.max()) and not ABSORB.get():
+                token = ABSORB.set(True)
+                try:
+                    data = self.evaluated(recorded, x, others)
+                finally:
+                    ABSORB.reset(token)
         return self.assembled(np.asarray(data, precision(x)))
+
+    def evaluated(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
+        """The entries in CSR order."""
+        data = None
+        if recorded.output is None:
+            data = np.zeros(self.pattern.nnz)
+        elif self.memo is not None and recorded.raw:
+            data = self.by_terms(recorded)
+        return self.by_products(recorded, x, others) if data is None else data
 
     def by_terms(self, recorded: Recorded) -> ndarray | None:
         """The entries as lists of terms, or None where products take less."""

@@ -19,7 +19,7 @@ from ...primitive import PRODUCT, Bilinear, Elementwise, Linear, Route, Rule, Sp
 from ...sweep import Trace, fit
 from ...virtual.dual import push_forward
 from ...virtual.linear_maps import positions_in, selection
-from .entries import UNIT, Absorbing, Declined, Memo, Routing, Shape, Terms, add, multiplied, sloped
+from .entries import UNIT, Absorbing, Declined, Memo, Routing, Shape, Terms, add, multiplied, sloped, times
 
 ndarray = np.ndarray
 #: Sums of more terms are given up.
@@ -74,7 +74,7 @@ class Slopes(Step):
                 if d.__class__ is float or d.__class__ is int:
                     part = t if d == 1 else -t if d == -1 else t * d
                 else:
-                    part = d(t) if callable(d) else t * d
+                    part = d(t) if callable(d) else times(t, d)
                 total = plus(total, part)
         if total is not None and self.shape is not None and total.shape != self.shape:
             total = np.broadcast_to(total, self.shape)
@@ -82,7 +82,9 @@ class Slopes(Step):
 
     def terms(self, tangents: list[Terms | None], shapes: list[Shape], memo: Memo) -> tuple[Terms, Shape]:
         total: Terms = {}
-        shape = shapes[0] if self.shape is None else self.shape
+        shape = self.shape
+        if shape is None:  # that of any argument with entries: of one without it is not known
+            shape = next((own for t, own in zip(tangents, shapes, strict=True) if t), shapes[0])
         for t, d, own in zip(tangents, self.slopes, shapes, strict=True):
             for e, v in (t or {}).items():
                 if own != shape:
