@@ -79,5 +79,13 @@ def test_laplacians_keep_the_dtype(kind: Any) -> None:
         assert gt.laplacian(f)(np.array([1.0, 2.0], kind)).dtype == kind
 
 
+def test_operators_of_complex_vectors() -> None:
+    hessian = gt.hessian_operator(lambda x: gt.sum(x**4), np.ones(2))
+    np.testing.assert_allclose(hessian @ np.array([1 + 1j, 2j]), [12 + 12j, 24j])
+    jacobian = gt.jacobian_operator(lambda x: x**2, np.ones(2))
+    np.testing.assert_allclose(jacobian.rmatvec(np.array([1j, 2j])), [2j, 4j])
+    np.testing.assert_allclose(jacobian @ np.eye(2), 2 * np.eye(2))
+
+
 def test_an_order_may_be_numpys_integer() -> None:
     assert gt.derivative(lambda x: x**3, order=np.int64(2))(2.0) == 12.0

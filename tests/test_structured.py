@@ -167,7 +167,7 @@ def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
 def test_blocks(full: np.ndarray, hessian: Any) -> None:
     blocks = gt.hessian_blocks(objective, P)
     start = 0
-    for name, leaf in zip(hessian.unravel(np.arange(13.0)), hessian.inputs.leaves, strict=True):
+    for name, leaf in zip(sorted(P), hessian.inputs.leaves, strict=True):
         own = full[start : start + leaf.size, start : start + leaf.size]
         np.testing.assert_allclose(blocks[name].numpy().reshape(leaf.size, leaf.size), own, atol=1e-12)
         start += leaf.size

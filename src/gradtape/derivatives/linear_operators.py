@@ -112,6 +112,18 @@ def swept(trace: Trace, targets: Sequence[Any], given: Vectors, sources: Sequenc
     return products
 
 
+def by_parts(product: Rows, dtype: Any) -> Rows:
+    """The products with rows; with complex ones, where the matrix is real, those with real and imaginary parts."""
+
+    def products(rows: ndarray) -> ndarray:
+        if dtype.kind != "c" and np.iscomplexobj(rows):
+            made: ndarray = product(rows.real) + 1j * product(rows.imag)
+            return made
+        return product(rows)
+
+    return products
+
+
 # -- the operator --------------------------------------------------------------------------------------------------
 @cache
 def operator_class() -> Any:
@@ -126,9 +138,11 @@ def operator_class() -> Any:
 
         def __init__(self, name: str, outputs: Vectors, inputs: Vectors, forward: Rows, backward: Rows | None):
             self.name, self.inputs, self.outputs = name, inputs, outputs
-            self.forward, self.backward = forward, forward if backward is None else backward
+            dtype = np.result_type(outputs.dtype, inputs.dtype)
+            self.forward = by_parts(forward, dtype)
+            self.backward = self.forward if backward is None else by_parts(backward, dtype)
             self.is_symmetric = backward is None
-            super().__init__(np.result_type(outputs.dtype, inputs.dtype), (outputs.size, inputs.size))
+            super().__init__(dtype, (outputs.size, inputs.size))
 
         def ravel(self, x: Any) -> ndarray:
             """All elements of a container like the operator's argument as one vector."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..context import new_level
-from ..nest import flatten
+from ..nest import flatten, in_order
 from ..tensor import ForeignTensor, Tensor, VirtualTensor, tensor
 from ..virtual.batched import Batched, unbatched
 from .arguments import again, as_output, asarray, check_callable, named
@@ -20,7 +20,7 @@ def spread(axes: Any, node: Any, what: str) -> list[Any]:
     if axes is None or isinstance(axes, int):
         return [axes] * len(leaves)
     if isinstance(axes, dict) and isinstance(node, dict):
-        return [a for key in node for a in spread(axes[key], node[key], what)]
+        return [a for key in in_order(node) for a in spread(axes[key], node[key], what)]
     if isinstance(axes, tuple | list) and isinstance(node, tuple | list) and len(axes) == len(node):
         return [a for part, below in zip(axes, node, strict=True) for a in spread(part, below, what)]
     raise ValueError(f"gradtape.vmap: {what}={axes!r} does not fit the structure of what it describes")
