@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
+from gradtape.testing import label
 
 P = {"b": np.array(3.0), "a": np.array(2.0)}
 V = {"a": np.array(1.0), "b": np.array(0.0)}
@@ -57,6 +58,10 @@ def test_other_keys_are_refused(other: Any) -> None:
     for call in (lambda: gt.jvp(f, (P,), (other,)), lambda: gt.hvp(f, P, other), lambda: gt.taylor(f, P, other, 2)):
         with pytest.raises((TypeError, ValueError)):
             call()
+
+
+def test_errors_name_the_leaf_that_is_meant() -> None:
+    assert label([{"b": 1.0, "a": (2.0, 3.0)}]) == ["argument 0['a'][0]", "argument 0['a'][1]", "argument 0['b']"]
 
 
 def test_keys_of_several_types() -> None:

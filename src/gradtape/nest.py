@@ -11,15 +11,15 @@ from typing import Any
 Rebuild = Callable[[list[Any]], Any]
 
 
-def children(node: Any) -> tuple[Sequence[Any], Rebuild] | None:
-    """The parts of a container and how to put others in their place; None for a leaf."""
+def children(node: Any) -> tuple[Sequence[Any], Rebuild, list[Any] | None] | None:
+    """The parts of a container, how to put others in their place, and the keys of a dict; None for a leaf."""
     kind = type(node)
     if kind is list:
-        return node, list
+        return node, list, None
     if isinstance(node, tuple):
         if hasattr(node, "_fields"):
-            return node, lambda parts: kind(*parts)
-        return node, tuple
+            return node, lambda parts: kind(*parts), None
+        return node, tuple, None
     if isinstance(node, dict):
         keys, given = in_order(node), list(node)
 
@@ -29,17 +29,16 @@ def children(node: Any) -> tuple[Sequence[Any], Rebuild] | None:
 
         values = [node[key] for key in keys]
         if hasattr(node, "default_factory"):
-            return values, lambda parts: kind(node.default_factory, items(parts))
-        return values, lambda parts: kind(items(parts))
+            return values, lambda parts: kind(node.default_factory, items(parts)), keys
+        return values, lambda parts: kind(items(parts)), keys
     if isinstance(node, list):
-        return node, lambda parts: kind(parts)
+        return node, lambda parts: kind(parts), None
     if hasattr(kind, "__dataclass_fields__") and not isinstance(node, type):
         import dataclasses
 
         names = [field.name for field in dataclasses.fields(node) if field.init]
-        return [getattr(node, name) for name in names], lambda parts: dataclasses.replace(
-            node, **dict(zip(names, parts, strict=True))
-        )
+        parts_of = [getattr(node, name) for name in names]
+        return parts_of, lambda parts: dataclasses.replace(node, **dict(zip(names, parts, strict=True))), None
     return None
 
 
@@ -84,6 +83,8 @@ LEAF = Structure(None, None, 1)
 
 def check_keys(one: Structure, other: Structure, function: str, what: str) -> None:
     """Raise ValueError where dicts of the two have other keys."""
+    if one is other:  # leaves
+        return
     if one.keys is not None and other.keys is not None and one.keys != other.keys:
         raise ValueError(f"gradtape.{function}: {what} has the keys {other.keys}, where {one.keys} belong")
     for part, counterpart in zip(one.parts or (), other.parts or (), strict=False):
@@ -104,12 +105,12 @@ def flatten(node: Any, none_is_leaf: bool = False) -> tuple[list[Any], Structure
         return [node], LEAF
     leaves: list[Any] = []
     structures = []
-    for child in found[0]:
+    parts, rebuild, keys = found
+    for child in parts:
         below, structure = flatten(child, none_is_leaf)
         leaves += below
         structures.append(structure)
-    keys = in_order(node) if isinstance(node, dict) else None
-    return leaves, Structure(tuple(structures), found[1], len(leaves), keys)
+    return leaves, Structure(tuple(structures), rebuild, len(leaves), keys)
 
 
 def map_leaves(function: Callable[..., Any], node: Any, *others: Any) -> Any:

@@ -325,8 +325,8 @@ def label(arguments: Iterable[Any]) -> list[str]:
         found = children(node)
         if found is None:
             return [name]
-        if isinstance(node, dict):
-            keys: Iterable[str] = [f"[{key!r}]" for key in node]
+        if found[2] is not None:
+            keys: Iterable[str] = [f"[{key!r}]" for key in found[2]]
         elif isinstance(node, list | tuple) and not hasattr(node, "_fields"):
             keys = [f"[{i}]" for i in range(len(node))]
         elif hasattr(node, "_fields"):
