@@ -465,7 +465,7 @@ def norm_along(x: Any, axis: int | None) -> Any:
     """The Euclidean norm of floating-point numbers, all or along an axis; None of others."""
     y = quick_norm(x, axis)
     if y is None and x.dtype.kind in "fc":
-        return norm2(x, tuple(range(x.ndim)) if axis is None else (range(x.ndim)[axis],))
+        return scaled_norm(x, tuple(range(x.ndim)) if axis is None else (range(x.ndim)[axis],))
     return y
 
 
@@ -476,6 +476,11 @@ def norm2(x: Any, axis: tuple[int, ...]) -> Any:
         y = quick_norm(x, None if x.ndim == len(axis) else axis[0])
         if y is not None:
             return y
+    return scaled_norm(x, axis)
+
+
+def scaled_norm(x: Any, axis: tuple[int, ...]) -> Any:
+    """The same, for all that quick_norm leaves."""
     low, high = SQUARES.get(x.dtype.char, NOTHING)
     with np.errstate(all="ignore"):
         square = np.add.reduce(x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x, axis=axis)

@@ -96,7 +96,6 @@ rules(np.fft, {
 })  # fmt: skip
 
 
-# -- reductions ----------------------------------------------------------------------------------------------------
 # -- shapes --------------------------------------------------------------------------------------------------------
 def c_order(order: str, name: str) -> None:
     """Tensors have no memory order: only the order of elements in C is known."""

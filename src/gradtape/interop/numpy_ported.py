@@ -18,7 +18,7 @@ from ..functions import linalg
 from ..functions.declare import normalized_axes
 from ..functions.indexing import scatter
 from ..tensor import concrete, underlying
-from .numpy_composites import along, numbers
+from .numpy_composites import along
 from .numpy_protocols import plain
 
 Rule = Callable[..., Any]
@@ -179,7 +179,7 @@ def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool =
 
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """numpy.median: of no elements it is NaN, with the warning of their mean."""
-    a = numbers(a)
+    a = gt.asarray(a)
     if 0 in [a.shape[i] for i in normalized_axes(axis, a.ndim, "median")]:
         return gt.mean(a, axis=axis, keepdims=keepdims)
     return gt.median(a, axis=axis, keepdims=keepdims)

@@ -143,7 +143,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                 or (keywords and most != inf and not INTO.isdisjoint(keywords))
             ):
                 y = None
-            elif n == 1:
+            elif n == 1:  # and so on: a loop over the arguments takes as long as NumPy to get here
                 (a,) = arguments
                 if a.__class__ is Tensor:
                     a = a._data
