@@ -148,6 +148,8 @@ sample("gap_quotient", lambda n: _gap_quotient(n, beside(np.eye(2), n), beside(f
        label="0 / 0")  # fmt: skip
 for name, x in (("closed_gaps", np.array([1.0, 1.0, 2.0])), ("closed_sums", np.array([2.0, 0.0, 0.0]))):
     sample(name, lambda x, name=name: apply(REGISTRY[name], x), x)
+for v in (general, np.stack([general, general.T])):
+    sample("eigenvalue_conditions", lambda v: apply(REGISTRY["eigenvalue_conditions"], v), v, label=f"{v.shape}")
 sample("faint", _faint, np.array([[1.0, 1e-17]]), np.ones((1, 2)))
 for doubt in (False, True):
     sample("negligible", lambda n, m, d=doubt: _negligible(n, m, d), np.zeros((2, 2)), np.ones((2, 2)),

@@ -192,6 +192,23 @@ def closed_gaps(w: Any) -> Any:
     return closed & ~np.eye(w.shape[-1], dtype=bool)
 
 
+def eigenvalue_conditions(v: Any) -> Any:
+    """|row i of V^-1| |column i of V|: how far eigenvalue i moves with its matrix (Wilkinson 1965).
+
+    It is inf where that row is not known: rounding changes it by n eps |V^-1| |V| |V^-1| (Higham 2002, section 14.1).
+    """
+    n, info = v.shape[-1], np.finfo(v.dtype)
+    with np.errstate(all="ignore"):
+        try:
+            left = np.linalg.inv(v)
+        except np.linalg.LinAlgError:
+            return np.full(v.shape[:-1], np.inf, info.dtype)
+        size = np.abs(left)
+        row = np.linalg.norm(size, axis=-1)
+        known = n * info.eps * np.linalg.norm(size @ np.abs(v) @ size, axis=-1) <= info.eps**0.25 * row
+        return np.where(known, row * np.linalg.norm(v, axis=-2), info.dtype.type(np.inf))
+
+
 def closed_sums(s: Any) -> Any:
     """Which pairs of indices have values that are both 0."""
     return s[..., None, :] + s[..., :, None] <= rounding(s)

@@ -193,6 +193,14 @@ def closed_gaps(xp: Any, w: Any) -> Any:
     return (xp.abs(gap) <= rounding(xp, w)) & xp.from_numpy(~np.eye(n, dtype=bool), w)
 
 
+def eigenvalue_conditions(xp: Any, v: Any) -> Any:
+    """|row i of V^-1| |column i of V|, inf where rounding hides it: see linalg_kernels.eigenvalue_conditions."""
+    eps, left, right = number_of(xp, v), xp.abs(xp.linalg.inv(v)), xp.abs(v)
+    error = xp.matmul(xp.matmul(left, right), left)
+    row, column, change = [xp.sqrt(xp.sum(xp.square(x), axis=i)) for x, i in ((left, -1), (right, -2), (error, -1))]
+    return xp.where(v.shape[-1] * eps * change <= eps**0.25 * row, row * column, xp.full_like(row, math.inf))
+
+
 def closed_sums(xp: Any, s: Any) -> Any:
     """Which pairs of indices have values that are both 0."""
     total = s[..., None, :] + s[..., :, None]
@@ -419,9 +427,9 @@ def scaled(xp: Any, x: Any, axis: tuple[int, ...], extreme: Any) -> tuple[Any, A
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eig, eigh, eigvalsh, einsum, einsum_one,
-        einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr, qr_complete, slogdet,
-        solve_triangular, svd, svd_full,
+        block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eig, eigenvalue_conditions, eigh, eigvalsh,
+        einsum, einsum_one, einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr,
+        qr_complete, slogdet, solve_triangular, svd, svd_full,
     )
 }  # fmt: skip
 for _order in range(9):

@@ -19,7 +19,7 @@ from ..primitive import Core, Elementwise, General, Zero, apply, scale_either
 from ..taylor_rules import Solves
 from ..tensor import Tensor, is_observed
 from .declare import is_complex, result_type, route, shape_of
-from .elementwise import conj, real, where
+from .elementwise import abs, conj, minimum, real, where
 from .manipulation import astype, concat
 from .matrices import (
     adjoint,
@@ -34,7 +34,7 @@ from .matrices import (
     solve_triangular,
 )
 from .products import column, matmul, row
-from .reductions import sum
+from .reductions import any, max, sum
 from .static import static
 from .untaped import untaped
 
@@ -249,9 +249,9 @@ def _negligible(n: Any, m: Any, doubt: bool, lost: Any = None) -> Any:
     return apply(_NEGLIGIBLE, n, m, static(np.zeros((k, k), bool), n, m) if lost is None else lost, doubt=doubt)
 
 
-def _gaps(w: Any) -> Any:
-    """w_j - w_i off the diagonal, exactly 0 where that is rounding; 1 on the diagonal."""
-    gap = where(apply(_CLOSED_GAPS, w), 0.0, row(w) - column(w))
+def _gaps(w: Any, closed: Any = None) -> Any:
+    """w_j - w_i off the diagonal, exactly 0 where that is rounding (`closed`); 1 on the diagonal."""
+    gap = where(apply(_CLOSED_GAPS, w) if closed is None else closed, 0.0, row(w) - column(w))
     return gap + static(np.eye(w.shape[-1], dtype=numpy_dtype(w.dtype)), w)
 
 
@@ -289,18 +289,58 @@ _EIGH = General(
 _EIGVALSH = Zero("eigvalsh", kernels.eigvalsh, ("x",), Core((2,)))
 
 
-def _eig_jvp(dx: Any, w: Any, v: Any) -> Any:
-    """dw = diag(P), dV = V (P / gaps) with P = V^-1 dX V, along V so that lengths stay 1 and phases as they are.
+_EIGENVALUE_CONDITIONS = Zero("eigenvalue_conditions", kernels.eigenvalue_conditions, ("v",), Core((2,)))
 
-    Where eigenvalues coincide the quotient is infinite or undefined, and so is what depends on those vectors.
+
+def _eig_frame(x: Any, w: Any, v: Any) -> tuple[Any, Any]:
+    """The gaps, 0 where a rounding of x closes them, and for each value 1, or 0 in a Jordan block.
+
+    A change of x by eps moves w_i by up to eps times its condition. Eigenvalues of a Jordan block fall together with
+    their vectors and so have a large one, both; where vectors are independent, coinciding ones have a moderate one.
     """
+    n, dtype = w.shape[-1], numpy_dtype(w.dtype)
+    condition = apply(_EIGENVALUE_CONDITIONS, v)
+    both = minimum(row(condition), column(condition))
+    eps = float(np.finfo(dtype).eps)
+    size = 4 * n * eps * max(abs(x), axis=(-2, -1), keepdims=True)
+    closed = (abs(row(w) - column(w)) <= size * both) & static(~np.eye(n, dtype=bool), w)
+    defective = any(closed & (both > eps**-0.2), axis=-1)
+    closed = closed | ((row(defective) | column(defective)) & static(~np.eye(n, dtype=bool), w))
+    return _gaps(w, closed), where(defective, 0.0, static(np.ones(n, dtype), w))
+
+
+def _eig_jvp(dx: Any, x: Any, w: Any, v: Any) -> Any:
+    """dw = diag(P), dV = V (P / gaps) with P = V^-1 dX V, along V so that lengths stay 1 and phases as they are."""
+    gap, simple = _eig_frame(x, w, v)
     p = solve_matrices(v, dx @ v)
-    eye = static(np.eye(w.shape[-1], dtype=numpy_dtype(w.dtype)), w)
-    dv = v @ (_off_diagonal(p) / (row(w) - column(w) + eye))
-    return get_diagonal(p), dv - v * row(sum(conj(v) * dv, axis=-2))
+    dw, n = get_diagonal(p), _off_diagonal(p)
+    dv = v @ _gap_quotient(n, gap, _negligible(n, p, False))
+    return _gap_quotient(dw, simple, dw == 0), dv - v * row(sum(conj(v) * dv, axis=-2))
 
 
-_EIG = General("eig", kernels.eig, jvp=lambda dx, y: _eig_jvp(dx, *y), batch=Core((2,)), outputs=2)
+def _eig_vjp(gw: Any, gv: Any, x: Any, w: Any, v: Any) -> Any:
+    """V^-T (diag(gw) + V^T (gv - conj(V) diag(V^T gv)) / gaps) V^T."""
+    gap, simple = _eig_frame(x, w, v)
+    vt, inner = v.mT, None
+    if gv is not None:
+        m = vt @ gv
+        n = _off_diagonal(m - vt @ conj(v) * row(get_diagonal(m)))
+        # V and V^-1 take part with opposite signs: a function of values and vectors may leave no trace in m
+        negligible = _negligible(n, m, False) if gw is None else static(np.zeros(n.shape[-2:], bool), n)
+        inner = _gap_quotient(n, gap, negligible) @ vt
+    if gw is not None:
+        inner = plus(inner, column(_gap_quotient(gw, simple, gw == 0)) * vt)
+    return solve_matrices(vt, inner)
+
+
+_EIG = General(
+    "eig",
+    kernels.eig,
+    vjp=lambda g, x, y: _eig_vjp(*g, x, *y),
+    jvp=lambda dx, x, y: _eig_jvp(dx, x, *y),
+    batch=Core((2,)),
+    outputs=2,
+)
 
 
 def eig(x: Any, /) -> EigResult:
