@@ -393,6 +393,63 @@ def test_det_loses_nothing_where_two_singular_values_are_nearly_zero(values: lis
     assert_exact_to_third_order(parts, exact)
 
 
+SIZES = {
+    "well conditioned": lambda n: np.linspace(1, 3, n),
+    "graded": lambda n: np.logspace(0, -5, n),
+    "two small": lambda n: np.array([*np.linspace(1, 3, n - 2), 1e-7, 1e-11]),
+    "of low rank": lambda n: np.linspace(2, 1, n) * (np.arange(n) < n // 2),
+}
+
+
+@pytest.mark.parametrize("n", [3, 6, 10])
+@pytest.mark.parametrize("kind", SIZES)
+def test_twenty_terms_of_a_determinant(kind: str, n: int) -> None:
+    a, b = two(n, n, float)
+    u, _, v = np.linalg.svd(a)
+    a = (u * SIZES[kind](n)) @ v
+    points = 100 if n < 10 else 160
+    with mpmath.workdps(60):
+
+        def exact(t: Any) -> Any:
+            return mpmath.det(mpmath.matrix((exactly(a) + np.vectorize(mpmath.sin)(t * exactly(b))).tolist()))
+
+        on_circle = [exact(mpmath.expjpi(mpmath.mpf(2) * j / points)) for j in range(points)]
+        roots = [mpmath.expjpi(-mpmath.mpf(2) * j / points) for j in range(points)]
+        wants = [
+            float(mpmath.fsum([y * roots[j * k % points] for j, y in enumerate(on_circle)]).real / points)
+            for k in range(21)
+        ]
+    s = gt.taylor(lambda t: la.det(a + gt.sin(t * b)), 0.0, 1.0, order=20)
+    first = {"of low rank": n // 2 + 1, "two small": 2}.get(kind, 1)  # before that the rounding of a shows
+    errors = [abs(float(s.coefficients[k]) / wants[k] - 1) for k in range(first, 21)]
+    assert max(errors) < 1e-10, errors
+
+
+def test_terms_of_a_determinant_in_other_modes() -> None:
+    a, b = two(3, 3, float)
+    curve = lambda x: lambda t: la.det(x + gt.sin(t * b))
+    fifth = lambda x: gt.derivative(curve(x), order=5)(0.0)
+    by_nesting = lambda x: gt.jvp(gt.derivative(curve(x), order=4), (0.0,), (1.0,))[1]
+    np.testing.assert_allclose(array(gt.grad(fifth)(a)), array(gt.grad(by_nesting)(a)), rtol=1e-10)
+    stacked = np.stack([a, a * 1e-6, a * 1e6])
+    np.testing.assert_allclose(array(gt.vmap(fifth)(stacked)), [float(fifth(x)) for x in stacked], rtol=1e-12)
+    cofactors = lambda t: gt.grad(la.det)(a + gt.sin(t * b))
+    got = gt.taylor(cofactors, 0.0, 1.0, order=6).derivatives[6]
+    h = 0.05
+    weights = np.array([1, -6, 15, -20, 15, -6, 1])  # the sixth difference, extrapolated
+    difference = lambda h: sum(w * array(cofactors(h * (i - 3))) for i, w in enumerate(weights)) / h**6
+    np.testing.assert_allclose(array(got), (4 * difference(h) - difference(2 * h)) / 3, rtol=1e-3, atol=1e-3)
+    z = a + 1j * b
+    s = gt.taylor(lambda t: la.det(z + gt.exp(t * z)), 0.0, 1.0, order=8)
+    np.testing.assert_allclose(complex(s(0.3)), complex(la.det(z + np.exp(0.3 * z))), rtol=1e-3)
+    single = gt.taylor(la.det, a.astype(np.float32), b.astype(np.float32), order=5)
+    assert all(c.dtype == np.float32 for c in single.coefficients)
+    np.testing.assert_allclose(float(single.coefficients[3]), np.linalg.det(b), rtol=1e-4)
+    assert abs(float(single.coefficients[5])) < 1e-10  # a cubic
+    huge = lambda t: la.det(1e-200 * np.diag([1, 1e250]) * t)
+    np.testing.assert_allclose(float(gt.derivative(huge, order=2)(1.0)), 2e-150)
+
+
 # -- norms -------------------------------------------------------------------------------------------------------
 def test_norm_at_zero_and_at_extremes() -> None:
     zero = np.zeros(3)

@@ -289,6 +289,24 @@ def test_determinants_of_singular_matrices_at_polynomial_cost() -> None:
     np.testing.assert_allclose(cofactors, np.linalg.det(v) * np.linalg.inv(v).T, rtol=1e-10)
 
 
+@pytest.mark.parametrize("x", [1e-9, -1e-4, 0.3, 40.0, -40.0])
+def test_the_logistic_function_s_kin_keep_their_digits_beside_their_centre(x: float) -> None:
+    logistic = lambda x: 1 / (1 + mp.exp(-x))
+    kin = [
+        (gt.special.expit, logistic),
+        (gt.nn.softplus, lambda x: mp.log1p(mp.exp(x))),
+        (gt.special.log_expit, lambda x: mp.log(logistic(x))),
+        (lambda x: gt.logaddexp(0.0, x), lambda x: mp.log1p(mp.exp(x))),
+        (gt.nn.silu, lambda x: x * logistic(x)),
+        (gt.tanh, mp.tanh),
+    ]
+    for f, exact in kin:
+        with mp.workdps(60):
+            wants = [float(c) for c in mp.taylor(exact, mp.mpf(x), 7)]
+        got = [float(c) for c in gt.taylor(f, x, 1.0, order=7).coefficients]
+        np.testing.assert_allclose(got, wants, rtol=4e-15)
+
+
 def test_what_is_not_selected_is_harmless() -> None:
     f = lambda x: gt.where(x > 0, gt.sqrt(x), x**2) + gt.minimum(1 / x, 5.0)
     with np.errstate(all="ignore"):

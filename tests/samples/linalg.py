@@ -8,6 +8,7 @@ import gradtape as gt
 from gradtape.derivatives.matrix_function import TaylorCoefficients, derivative
 from gradtape.functions import linalg as la
 from gradtape.functions.decompositions import _faint, _gap_quotient, _negligible
+from gradtape.functions.determinants import det_derivative
 from gradtape.functions.matrices import solve_triangular
 from gradtape.primitive import REGISTRY, apply
 
@@ -85,11 +86,11 @@ for label, x in [
     ("4 x 4", real(4, 4)), ("stack", stack), ("complex", z), ("complex rank 1", np.outer(complex_(3), complex_(3))),
 ]:  # fmt: skip
     sample("det", la.det, x, numpy=np.linalg.det, label=label)
-    sample("det_derivative_1", la.det_derivative, x, label=label, order=2)
-sample("det_derivative_2", la.det_derivative, np.diag([1.0, 2, 0]), real(3, 3), order=2)
-sample("det_derivative_2", la.det_derivative, stack, real(2, 2), order=2)
-sample("det_derivative_3", la.det_derivative, np.diag([1.0, 2, 0, 0]), real(4, 4), real(4, 4), order=1)
-sample("det_derivative_4", la.det_derivative, real(4, 4), real(4, 4), real(4, 4), real(4, 4), order=1)
+    sample("det_derivative_1", det_derivative, x, label=label, order=2)
+sample("det_derivative_2", det_derivative, np.diag([1.0, 2, 0]), real(3, 3), order=2)
+sample("det_derivative_2", det_derivative, stack, real(2, 2), order=2)
+sample("det_derivative_3", det_derivative, np.diag([1.0, 2, 0, 0]), real(4, 4), real(4, 4), order=1)
+sample("det_derivative_4", det_derivative, real(4, 4), real(4, 4), real(4, 4), real(4, 4), order=1)
 sample("slogdet", la.slogdet, square, numpy=lambda x: tuple(np.linalg.slogdet(x)))
 sample("slogdet", la.slogdet, stack, numpy=lambda x: tuple(np.linalg.slogdet(x)))
 sample("slogdet", la.slogdet, z, numpy=lambda x: tuple(np.linalg.slogdet(x)), label="complex")
@@ -148,6 +149,10 @@ sample("gap_quotient", lambda n: _gap_quotient(n, beside(np.eye(2), n), beside(f
        label="0 / 0")  # fmt: skip
 for name, x in (("closed_gaps", np.array([1.0, 1.0, 2.0])), ("closed_sums", np.array([2.0, 0.0, 0.0]))):
     sample(name, lambda x, name=name: apply(REGISTRY[name], x), x)
+for x in (real(3, 2, 2), real(2, 4, 3, 3), complex_(3, 2, 2), np.zeros((2, 2, 2))):
+    for rest in (0, 1):
+        sample("circles_of_det", lambda x, rest=rest: apply(REGISTRY["circles_of_det"], x, rest=rest), x,
+               label=f"{x.shape} {x.dtype} {rest}")  # fmt: skip
 for v in (general, np.stack([general, general.T])):
     sample("eigenvalue_conditions", lambda v: apply(REGISTRY["eigenvalue_conditions"], v), v, label=f"{v.shape}")
 sample("faint", _faint, np.array([[1.0, 1e-17]]), np.ones((1, 2)))

@@ -87,9 +87,9 @@ def put_slices(xp: Any, x: Any, slices: Any, v: Any) -> Any:
 # -- functions of whole rows or matrices ----------------------------------------------------------------------------
 #: Their axes, in the notation of numpy.vectorize: NumPy's kernel is applied to each block of the leading axes.
 SIGNATURES = {
-    "cholesky": "(n,n)->(n,n)", "det": "(n,n)->()", "eig": "(n,n)->(n),(n,n)", "eigh": "(n,n)->(n),(n,n)",
-    "eigenvalue_conditions": "(n,n)->(n)", "eigvalsh": "(n,n)->(n)",
-    "expm": "(n,n)->(n,n)", "inv": "(n,n)->(n,n)", "matrix_rank": "(m,n)->()",
+    "cholesky": "(n,n)->(n,n)", "circles_of_det": "(t,n,n)->(t,t)", "det": "(n,n)->()",
+    "eig": "(n,n)->(n),(n,n)", "eigenvalue_conditions": "(n,n)->(n)", "eigh": "(n,n)->(n),(n,n)",
+    "eigvalsh": "(n,n)->(n)", "expm": "(n,n)->(n,n)", "inv": "(n,n)->(n,n)", "matrix_rank": "(m,n)->()",
     "pinv": "(m,n)->(n,m)", "qr": "(m,n)->(m,k),(k,n)", "qr_complete": "(m,n)->(m,m),(m,n)",
     "slogdet": "(n,n)->(),()", "solve": "(n,n),(n,r)->(n,r)", "solve_triangular": "(n,n),(n,r)->(n,r)",
     "svd": "(m,n)->(m,k),(k),(k,n)", "svd_full": "(m,n)->(m,m),(k),(n,n)",

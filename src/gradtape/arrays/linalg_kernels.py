@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from itertools import combinations, permutations
 from string import ascii_letters
 from typing import Any, NamedTuple
 
@@ -243,105 +242,6 @@ def gap_quotient(n: Any, gap: Any, negligible: Any) -> Any:
     if closed.any():
         y = np.where(closed, np.where(negligible, np.zeros((), y.dtype), np.full((), np.nan, y.dtype)), y)
     return y[()]
-
-
-# -- determinants ------------------------------------------------------------------------------------------------
-def det_derivative(a: Any, *xs: Any) -> Any:
-    """The matrix C with sum(C * Y) = d^(m+1)/dt1..dtm du det(A + t1 X1 + ... + tm Xm + u Y) at 0; m = 0: cofactors.
-
-    In the basis of A = U S V^H the determinant of S + X is a sum over sets of rows of the minors of X times the
-    product of the singular values outside the set: nothing is divided by, so singular matrices are like others.
-    For the sum over permutations see docs/architecture.md.
-    """
-    n = a.shape[-1]
-    m = len(xs)
-    if n <= m:
-        return np.zeros(np.broadcast_shapes(a.shape, *[x.shape for x in xs]), np.result_type(a, *xs))
-    if m == 0 and (regular := cofactors_by_inverse(a)) is not None:
-        return regular
-    u, s, vh = np.linalg.svd(a)
-    # cof(U S V^H) = det(U) det(V^H) conj(U) cof(S) conj(V)^H
-    unit = np.linalg.det(u) * np.linalg.det(vh)
-    inner = [u.conj().mT @ x @ vh.conj().mT for x in xs]
-    if n ** (m + 1) <= 1 << 21:
-        c = minors(leave_out(s, m + 1), inner)
-    else:
-        c = minors_of_regular(s, inner)
-    return (unit[..., None, None] * (u.conj() @ c @ vh.conj())).astype(np.result_type(a, *xs), copy=False)
-
-
-def cofactors_by_inverse(a: Any) -> Any:
-    """det(A) A^-T where all matrices are well conditioned, else None: ten times faster than singular values."""
-    with np.errstate(all="ignore"):
-        d = np.linalg.det(a)
-        if not np.all(np.isfinite(d)) or not np.all(np.abs(d) > np.finfo(d.dtype).tiny * 1e4):
-            return None
-        try:
-            inverse = np.linalg.inv(a)
-        except np.linalg.LinAlgError:
-            return None
-        condition = np.linalg.norm(inverse, axis=(-2, -1)) * np.linalg.norm(a, axis=(-2, -1))
-        if not np.all(condition < 1e3):
-            return None
-    return d[..., None, None] * inverse.mT
-
-
-def leave_out(s: Any, k: int) -> Any:
-    """The products of all s but those of k distinct indices, as an array with k axes; 0 where indices coincide."""
-    n = s.shape[-1]
-    p = np.ones(s.shape[:-1] + (n,) * k, s.dtype)
-    for i in range(n):
-        factor = np.ones(s.shape[:-1] + (n,) * k, s.dtype) * s[..., i].reshape(s.shape[:-1] + (1,) * k)
-        for axis in range(k):
-            factor[(..., i) + (slice(None),) * (k - 1 - axis)] = 1
-        p = p * factor
-    grid = np.indices((n,) * k)
-    for i, j in combinations(range(k), 2):
-        p = np.where(grid[i] == grid[j], 0, p)
-    return p
-
-
-def permutations_with_sign(k: int) -> list[tuple[tuple[int, ...], int]]:
-    """All permutations of range(k), each with its sign."""
-    return [(q, (-1) ** sum([q[i] > q[j] for i, j in combinations(range(k), 2)])) for q in permutations(range(k))]
-
-
-def minors(p: Any, xs: list[Any]) -> Any:
-    """det_derivative at a diagonal matrix: p says what the other diagonal entries contribute (see leave_out)."""
-    k = len(xs) + 1
-    letters = ascii_letters[:k]
-    total: Any = 0
-    for q, sign in permutations_with_sign(k):
-        terms = ",".join(["..." + letters] + ["..." + letters[i] + letters[q[i]] for i in range(k - 1)])
-        row, column = letters[k - 1], letters[q[k - 1]]
-        if row == column:
-            total = total + sign * diagonal_matrix(np.einsum(f"{terms}->...{row}", p, *xs))
-        else:
-            total = total + sign * np.einsum(f"{terms}->...{row}{column}", p, *xs)
-    return total
-
-
-def minors_of_regular(s: Any, xs: list[Any]) -> Any:
-    """The same where no s is 0, in products of matrices: coinciding indices cancel between permutations."""
-    k = len(xs) + 1
-    r = 1 / s[..., None]
-    scaled = [x * r for x in xs]
-    total: Any = 0
-    letters = ascii_letters[:k]
-    for q, sign in permutations_with_sign(k):
-        terms = ",".join(["..." + letters[i] + letters[q[i]] for i in range(k - 1)])
-        row, column = letters[k - 1], letters[q[k - 1]]
-        if row == column:
-            trace = np.einsum(terms + "->...", *scaled, optimize=True) if scaled else np.ones(s.shape[:-1])
-            total = total + sign * diagonal_matrix(trace[..., None] * np.ones_like(s))
-        else:
-            total = total + sign * np.einsum(f"{terms}->...{row}{column}", *scaled, optimize=True)
-    return np.prod(s, axis=-1)[..., None, None] * r * total
-
-
-def diagonal_matrix(d: Any) -> Any:
-    """A matrix with d on its diagonal."""
-    return d[..., None] * np.eye(d.shape[-1], dtype=d.dtype)
 
 
 # -- the exponential ---------------------------------------------------------------------------------------------

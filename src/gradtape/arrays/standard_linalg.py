@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .determinant_kernels import gain, permutations_with_sign, radii_of_circles
 from .dtypes import kind_of
-from .linalg_kernels import PADE, permutations_with_sign, plan
+from .linalg_kernels import PADE, plan
 from .linalg_kernels import size as size_of
 from .matrix_function_kernels import TERMS
 
@@ -232,8 +233,22 @@ def gap_quotient(xp: Any, n: Any, gap: Any, negligible: Any) -> Any:
 
 
 # -- determinants --------------------------------------------------------------------------------------------------
+def circles_of_det(xp: Any, x: Any, rest: int) -> Any:
+    """Powers of the radii of circles, one in a row: see determinant_kernels.circles_of_det."""
+    k = np.arange(x.shape[-3])
+    radii = radii_of_circles(len(k) - 1, math.log2(float(xp.finfo(x.dtype).max)))
+    rows = xp.sqrt(xp.sum(xp.square(xp.abs(x)), axis=-1))
+    powers = xp.from_numpy(np.exp2(radii[:, None] * k), rows, dtype=rows.dtype)
+    size = xp.log2(xp.matmul(powers, rows))
+    size = xp.sum(size, axis=-1) - (xp.min(size, axis=-1) if rest else 0)
+    error = size[..., None] - xp.from_numpy(gain(radii, k), rows, dtype=rows.dtype)
+    best = xp.argmin(xp.where(error == error, error, math.inf), axis=-2)
+    found = xp.take(powers, xp.reshape(best, (-1,)), axis=0)
+    return xp.reshape(found, (*best.shape, len(k)))
+
+
 def det_derivative(xp: Any, a: Any, *xs: Any) -> Any:
-    """The derivatives of the determinant without a division: see linalg_kernels.det_derivative."""
+    """The derivatives of the determinant without a division: see determinant_kernels.det_derivative."""
     n, k = a.shape[-1], len(xs) + 1
     if n < k:
         shape = np.broadcast_shapes(*[tuple(x.shape) for x in (a, *xs)])
@@ -427,9 +442,9 @@ def scaled(xp: Any, x: Any, axis: tuple[int, ...], extreme: Any) -> tuple[Any, A
 KERNELS: dict[str, Any] = {
     function.__name__: function
     for function in (
-        block_triangle, cholesky, closed_gaps, closed_sums, cross, diagonal, eig, eigenvalue_conditions, eigh, eigvalsh,
-        einsum, einsum_one, einsum_spread, expm, faint, gap_quotient, negligible, norm2, onto_diagonal, p_norm, qr,
-        qr_complete, slogdet, solve_triangular, svd, svd_full,
+        block_triangle, cholesky, circles_of_det, closed_gaps, closed_sums, cross, diagonal, eig,
+        eigenvalue_conditions, eigh, eigvalsh, einsum, einsum_one, einsum_spread, expm, faint, gap_quotient,
+        negligible, norm2, onto_diagonal, p_norm, qr, qr_complete, slogdet, solve_triangular, svd, svd_full,
     )
 }  # fmt: skip
 for _order in range(9):

@@ -197,8 +197,7 @@ logaddexp2 = elementwise(
     doc="log2(2**a + 2**b) without overflow.",
 )
 logistic = elementwise(
-    "logistic", lambda x: logistic_slope(x), kernel=kernels.logistic,
-    series=Flow(lambda dx, x, y: dx * (y * anchored(logistic(-x), 1 - y))), doc="1 / (1 + exp(-x)), also called expit.",
+    "logistic", lambda x: logistic_slope(x), kernel=kernels.logistic, doc="1 / (1 + exp(-x)), also called expit."
 )  # fmt: skip
 logistic_slope = elementwise(  # of its own, for the derivative of a product of both tails cancels near 0
     "logistic_slope", lambda x, y: -y * tanh(0.5 * x), kernel=kernels.logistic_slope, doc="The derivative of logistic."

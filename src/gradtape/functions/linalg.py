@@ -6,16 +6,16 @@ Stacks of matrices stand in leading axes everywhere. The derivations are named i
 from __future__ import annotations
 
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from ..arrays import linalg_kernels as kernels
 from ..arrays.dtypes import numpy_dtype
-from ..primitive import Core, General, Linear, Rule, Zero, apply
-from ..taylor_rules import AtOnce, Chosen, Equal, Flow
-from ..tensor import to_array, underlying
-from .declare import dtype_of, is_complex, operand, shape_of
+from ..primitive import Core, General, Linear, Zero, apply
+from ..taylor_rules import AtOnce
+from ..tensor import to_array
+from .declare import dtype_of, operand, shape_of
 from .decompositions import (
     EighResult,
     EigResult,
@@ -30,31 +30,25 @@ from .decompositions import (
     svd,
     svdvals,
 )
-from .elementwise import abs, exp, imag, real, round, stop_gradient, where
+from .determinants import SlogdetResult, det, slogdet
+from .elementwise import abs, real, round, where
 from .manipulation import reshape
 from .matrices import (
     adjoint,
     conjugate,
     floating,
     get_diagonal,
+    inverse,
     matrices,
     per_matrix,
-    plus,
     solve_matrices,
     toeplitz,
 )
 from .norms import matrix_norm, norm, norm_of_matrices, vector_norm
-from .products import column, cross, matmul, matrix_transpose, outer, row, tensordot, vecdot
+from .products import column, cross, matmul, matrix_transpose, outer, tensordot, vecdot
 from .reductions import sum
 from .static import full, static
 from .untaped import untaped
-
-
-class SlogdetResult(NamedTuple):
-    """A determinant as sign times exp(logabsdet)."""
-
-    sign: Any
-    logabsdet: Any
 
 
 @untaped("x.diagonal(offset, -2, -1)")
@@ -78,11 +72,6 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
 
 
 # -- solving -----------------------------------------------------------------------------------------------------
-_INV = General(
-    "inv", np.linalg.inv, vjp=lambda g, y: -(y.mT @ g @ y.mT), jvp=lambda dx, y: -(y @ dx @ y), batch=Core((2,))
-)
-
-
 @untaped("np.linalg.solve(x1, x2)", arrays="x1 x2")
 def solve(x1: Any, x2: Any, /) -> Any:
     """The x with x1 x = x2; x2 is a vector if it has one axis, else a stack of matrices.
@@ -117,7 +106,7 @@ def inv(x: Any, /) -> Any:
     >>> gt.linalg.inv(gt.asarray([[2.0, 0.0], [0.0, 4.0]])).tolist()
     [[0.5, 0.0], [0.0, 0.25]]
     """
-    return apply(_INV, matrices(x, "inv"))
+    return inverse(matrices(x, "inv"))
 
 
 _PINV = General(
@@ -147,7 +136,7 @@ def _pinv_vjp(bar: Any, x: Any, y: Any) -> Any:
 def _dependent(x: Any, y: Any) -> tuple[Any, Any]:
     """Whether rows, and columns, of x are linearly dependent: else 1 - x y, or 1 - y x, is 0, and rounding in its place
     would be multiplied by the square of y."""
-    rank = per_matrix(round(real(_trace_of_product(x, y.mT))))
+    rank = per_matrix(round(real(sum(x * y.mT, axis=(-2, -1)))))
     return rank < x.shape[-2], rank < x.shape[-1]
 
 
@@ -206,157 +195,6 @@ def cond(x: Any, /, p: Any = None) -> Any:
         x = where(per_matrix(singular), static(np.eye(shape_of(x)[-1], dtype=numpy_dtype(dtype_of(x))), x), x)
         with np.errstate(divide="ignore"):
             return norm_of_matrices(x, p) * norm_of_matrices(inv(x), p) / where(singular, size + 0.0, 1.0)
-
-
-# -- determinants ------------------------------------------------------------------------------------------------
-# The m-th derivative of the determinant is a form symmetric in its m arguments. With C_m(A; X1..Xm) the matrix of
-# the form with one argument free, C_0 the cofactors, dC_m = C_(m+1)(A; X.., dA) + sum of C_m(A; X.. with dXi for Xi),
-# and by symmetry the pullback of a cotangent G is the same with G for dA, dXi. No inverse, so exact where det is 0.
-def _det_derivative_primitive(m: int) -> General:
-    xs = tuple([f"x{i + 1}" for i in range(m)])
-
-    def in_a(d: Any, a: Any, *others: Any) -> Any:
-        return det_derivative(a, *others, d)
-
-    rules = [_rule(in_a, "a", *xs)]
-    for i in range(m):
-        rules.append(_rule(in_a, "a", *xs[:i], *xs[i + 1 :]))
-    return General(
-        f"det_derivative_{m + 1}", kernels.det_derivative, ("a", *xs), rules, rules, Core((2,) * (m + 1)),
-        register=m < ORDERS_OF_DET,
-        series=None if m else Chosen(lambda a: COFACTOR_SERIES[state_of(a)]),
-    )  # fmt: skip
-
-
-def _rule(function: Any, *names: str) -> Rule:
-    rule = Rule.__new__(Rule)
-    rule.function, rule.names = function, names
-    return rule
-
-
-ORDERS_OF_DET = 4
-_DET_DERIVATIVES = [_det_derivative_primitive(m) for m in range(ORDERS_OF_DET)]
-
-
-def det_derivative(a: Any, *xs: Any) -> Any:
-    """The gradient with respect to Y of the derivative of det at a in the directions xs and Y."""
-    while len(_DET_DERIVATIVES) <= len(xs):
-        _DET_DERIVATIVES.append(_det_derivative_primitive(len(_DET_DERIVATIVES)))
-    return apply(_DET_DERIVATIVES[len(xs)], a, *xs)
-
-
-_DET = General(
-    "det",
-    np.linalg.det,
-    vjp=lambda g, x: per_matrix(g) * det_derivative(x),
-    jvp=lambda dx, x: _trace_of_product(det_derivative(x), dx),
-    batch=Core((2,)),
-    series=Chosen(lambda x: DET_SERIES[state_of(x)]),
-)
-#: Taylor rules of polynomial cost in the order, by what may be divided by (see state_of); without one it is 2^order.
-DET_SERIES = {
-    "all": Flow(lambda dx, x, y: y * trace(solve_matrices(x, dx))),  # Jacobi's formula
-    "all but two": Equal(lambda x: _deflated(x)[1]),
-    "nothing": Equal(lambda x: _powers(x)[1]),
-    "nothing, and large": None,
-}
-COFACTOR_SERIES = {
-    "all": Equal(lambda a: per_matrix(det(a)) * inv(a).mT),
-    "all but two": Equal(lambda a: _deflated(a)[0].mT),
-    "nothing": Equal(lambda a: _powers(a)[0].mT),
-    "nothing, and large": None,
-}
-#: Up to that size powers of a matrix lose no digits.
-MOST_ROWS = 8
-
-
-def _powers(x: Any) -> tuple[Any, Any]:
-    """Adjugate and determinant by Faddeev and Leverrier: M_1 = 1, c_k = -tr(x M_k) / k, M_(k+1) = x M_k + c_k."""
-    n = x.shape[-1]
-    eye = static(np.eye(n, dtype=numpy_dtype(x.dtype)), x, dtype=x.dtype)
-    m, c = 0 * x + eye, 1 + 0 * sum(x, axis=(-2, -1))
-    for k in range(1, n + 1):
-        adjugate = m
-        y = x @ m
-        c = trace(y) / -k
-        m = y + per_matrix(c) * eye
-    sign = -1 if n % 2 else 1
-    return -sign * adjugate if n else x, sign * c
-
-
-def _deflated(x: Any) -> tuple[Any, Any]:
-    """Adjugate and determinant from those of f = x + u v, which raises the two smallest singular values to the third:
-    det x = det f det s with s = 1 - v f^-1 u."""
-    u, values, v = svd(stop_gradient(x))
-    u, v = u[..., -2:] * row(values[..., -3:-2] - values[..., -2:]), v[..., -2:, :]
-    f = x + u @ v
-    y = inv(f)
-    left, right = y @ u, v @ y
-    adjugate, c = _powers(static(np.eye(2, dtype=numpy_dtype(x.dtype)), x) - right @ u)
-    sign, size = slogdet(f)
-    d = sign * exp(size)
-    return per_matrix(d) * (per_matrix(c) * y + left @ adjugate @ right), d * c
-
-
-def state_of(x: Any) -> str:
-    """Which singular values of x may be divided by, for Taylor series of its determinant. A small one does no harm to
-    the derivatives, but what is divided by it cancels."""
-    small = x.shape[-1] <= MOST_ROWS
-    x = underlying(x)
-    if x is not None and x.size and np.all(np.isfinite(x)):
-        s = np.linalg.svd(x, compute_uv=False)
-        third = s[..., -min(s.shape[-1], 3)]
-        with np.errstate(all="ignore"):
-            cond, without_two = np.max(s[..., 0] / s[..., -1]), np.max(s[..., 0] / third)
-            logarithm = np.sum(np.log(np.maximum(s, third[..., None])), axis=-1)
-        if np.all(np.abs(logarithm) < 600):  # far from where numbers end
-            if cond < 30:
-                return "all"
-            if without_two < 1e6 and not (small and without_two < 30):
-                return "all but two"
-    return "nothing" if small else "nothing, and large"
-
-
-_SLOGDET = General(
-    "slogdet",
-    lambda x: tuple(np.linalg.slogdet(x)),
-    vjp=lambda g, x, y: _slogdet_vjp(g[0], g[1], x, y[0]),
-    jvp=lambda dx, x, y: _slogdet_jvp(_trace_of_product(inv(x).mT, dx), y[0]),
-    batch=Core((2,)),
-    outputs=2,
-)
-
-
-def _trace_of_product(a: Any, b: Any) -> Any:
-    return sum(a * b, axis=(-2, -1))
-
-
-def _slogdet_jvp(t: Any, s: Any) -> Any:
-    return (s * (1j * imag(t)), real(t)) if is_complex(s) else (None, t)
-
-
-def _slogdet_vjp(gs: Any, gl: Any, x: Any, s: Any) -> Any:
-    g = gl
-    if gs is not None and is_complex(s):
-        g = plus(g, real(gs * s * 1j) * -1j)
-    return None if g is None else per_matrix(g) * inv(x).mT
-
-
-@untaped("np.linalg.det(x)")
-def det(x: Any, /) -> Any:
-    """The determinant; its derivatives are exact at singular matrices too.
-
-    >>> import gradtape as gt
-    >>> float(gt.linalg.det(gt.asarray([[2.0, 0.0], [0.0, 3.0]])))
-    6.0
-    """
-    return apply(_DET, matrices(x, "det"))
-
-
-@untaped("np.linalg.slogdet(x)", named=SlogdetResult)
-def slogdet(x: Any, /) -> SlogdetResult:
-    """Sign and logarithm of the absolute value of the determinant, as (sign, logabsdet)."""
-    return SlogdetResult(*apply(_SLOGDET, matrices(x, "slogdet")))
 
 
 # -- powers and the exponential ----------------------------------------------------------------------------------

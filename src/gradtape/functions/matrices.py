@@ -134,6 +134,16 @@ def solve_matrices(a: Any, b: Any) -> Any:
     return apply(_SOLVE, a, b)
 
 
+_INV = General(
+    "inv", np.linalg.inv, vjp=lambda g, y: -(y.mT @ g @ y.mT), jvp=lambda dx, y: -(y @ dx @ y), batch=Core((2,))
+)
+
+
+def inverse(x: Any) -> Any:
+    """x^-1 for (stacks of) matrices."""
+    return apply(_INV, x)
+
+
 _SOLVE_TRIANGULAR = General(
     "solve_triangular",
     kernels.solve_triangular,

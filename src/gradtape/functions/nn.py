@@ -11,7 +11,7 @@ from ..hotpath import first_of_two
 from ..primitive import Core, Elementwise, General, Zero, apply, scale
 from . import special
 from .declare import as_dtype, default_float, dtype_of, elementwise, operand, route, shape_of
-from .elementwise import abs, logistic, select, tanh, where
+from .elementwise import abs, logistic, logistic_slope, select, tanh, where
 from .manipulation import astype
 from .products import column
 from .reductions import sum
@@ -101,7 +101,7 @@ _GELU = activation(
 )
 silu = activation(
     "silu",
-    lambda x: logistic(x) * (1 + x * logistic(-x)),
+    lambda x: logistic(x) + x * logistic_slope(x),
     kernel=kernels.silu,
     doc="x times the logistic function of x, also called swish.",
 )
