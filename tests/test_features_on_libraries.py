@@ -205,6 +205,17 @@ def numpys_functions_and_methods(array: Array) -> Any:
 
 
 @feature
+def sparse_derivatives(array: Array) -> Any:
+    def of_fft(x: Any) -> Any:
+        return gt.real(gt.fft.ifft(gt.fft.fft(x) * gt.fft.fft(gt.astype(x, gt.float64))))
+
+    x = array(X.ravel())
+    jacobian = gt.jacobian(of_fft, sparse=True)(x)
+    hessian = gt.hessian(lambda x: gt.sum(gt.abs(gt.fft.rfft(x)) ** 2) + gt.prod(x[:2]), sparse=True)(x)
+    return [[round(v, 9) + 0.0 for v in m.toarray().ravel().tolist()] for m in (jacobian, hessian)]
+
+
+@feature
 def copies(array: Array) -> Any:
     x, v = gt.asarray(array(X)), gt.Variable(array(X))
     return copy.copy(x), copy.deepcopy(x), copy.deepcopy(v) + 0, pickle.loads(pickle.dumps(x))

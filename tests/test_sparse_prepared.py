@@ -98,6 +98,20 @@ def test_hessian_of_a_lagrangian() -> None:
     Q = gt.prepare_hessian(lambda x: gt.sum(x), POINT, np.zeros(8), constraints=lambda x: x[1:] * x[:-1])
     assert Q.pattern.nnz == 16
     P.verify(POINT, v)
+    with pytest.raises(ValueError, match=r"v has shape \(7,\), and the constraints give \(8,\)"):
+        P(POINT, v[1:])
+
+
+def test_a_saved_hessian_of_a_lagrangian(tmp_path: Path) -> None:
+    c = lambda x: x[1:] ** 2 * x[:-1] - 1
+    P = gt.prepare_hessian(rosenbrock, POINT, constraints=c)
+    P.save(tmp_path / "p.npz")
+    Q = gt.load_prepared(tmp_path / "p.npz", rosenbrock, constraints=c)
+    v = np.sin(np.arange(8.0))
+    np.testing.assert_array_equal(Q(POINT, v).toarray(), P(POINT, v).toarray())
+    gt.prepare_jacobian(c, POINT).save(tmp_path / "j.npz")
+    with pytest.raises(ValueError, match="constraints belong to a Hessian"):
+        gt.load_prepared(tmp_path / "j.npz", c, constraints=c)
 
 
 # -- the same object at other points -----------------------------------------------------------------------------

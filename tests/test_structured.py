@@ -147,6 +147,7 @@ def test_single_precision_and_tapes_around() -> None:
         (lambda: gt.hessian_operator(gt.sum, np.arange(3)), TypeError, "dtype int64"),
         (lambda: gt.jacobian_operator(3, np.ones(2)), TypeError, "jacobian_operator"),
         (lambda: gt.gauss_newton(gt.sin, 3, np.ones(2)), TypeError, "gauss_newton"),
+        (lambda: gt.gauss_newton(gt.sin, gt.cos, np.ones(2)), ValueError, "gauss_newton: loss must give a scalar"),
         (lambda: gt.vmap(lambda x: gt.hessian_operator(gt.sum, x).shape)(np.ones((2, 2))), TypeError, "use hvp"),
         (lambda: gt.trace_estimate(np.ones((2, 3)), 4, RNG), ValueError, "must be square"),
         (lambda: gt.trace_estimate(np.eye(2), 1, RNG), ValueError, "samples must be an int above 1"),

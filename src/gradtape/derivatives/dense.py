@@ -213,7 +213,12 @@ def jacobian(
 
 
 def recorded_gradient(
-    f: Callable[..., Any], selected: Selected, kwargs: dict[str, Any], function: str, trace: Trace | None = None
+    f: Callable[..., Any],
+    selected: Selected,
+    kwargs: dict[str, Any],
+    function: str,
+    trace: Trace | None = None,
+    name: str = "f",
 ) -> Any:
     """A trace that holds f and its gradient's computation, and the gradient's leaves (None: constant zero)."""
     trace = Trace() if trace is None else trace
@@ -222,7 +227,7 @@ def recorded_gradient(
     with observed_by((*active(), trace)):
         value = as_output(selected.call(f, selected.leaves, kwargs), function)
         if value.size != 1:
-            raise ValueError(f"gradtape.{function}: f must give a scalar; it gave an array of shape {value.shape}")
+            raise ValueError(f"gradtape.{function}: {name} must give a scalar; it gave an array of shape {value.shape}")
         if value._key not in trace.slots:
             return trace, [None] * len(selected.leaves)
         gradient = run(trace, {value._key: ones_like(value)}, [x._key for x in selected.leaves], consume=False)

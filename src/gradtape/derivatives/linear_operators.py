@@ -265,7 +265,7 @@ def gauss_newton(f: Callable[..., Any], loss: Callable[..., Any], x: Any) -> Any
     check_callable(loss, "gauss_newton")
     trace, selected, outputs, inputs, values = recorded(f, x, "gauss_newton")
     points = Selected((values.structure.unflatten([tensor(y._data) for y in outputs]),), 0, "gauss_newton")
-    second, gradient = recorded_gradient(loss, points, {}, "gauss_newton")
+    second, gradient = recorded_gradient(loss, points, {}, "gauss_newton", name="loss")
     forward = forwards(trace, outputs, values, selected, inputs)
     curved = swept(second, gradient, values, [y._key for y in points.leaves], values)
     backward = backwards(trace, outputs, values, selected, inputs)

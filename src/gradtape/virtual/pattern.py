@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.dtypes import kind_of
+from ..arrays.dtypes import kind_of, numpy_dtype
 from ..arrays.index_sets import IndexSets
 from ..arrays.libraries import to_numpy
 from ..errors import users_line
@@ -233,8 +233,11 @@ def sets_of_linear(do: Application, known: Any, shapes: Any, y: Any) -> list[Ind
     shapes_in = [do.shapes[i] for i in moving]
     mixing = [do.mixing(i, shape) for i in moving]
     kinds = [np.dtype(np.complex128 if is_complex(do.values[i]) else np.float64) for i in moving]
+    parameters = do.parameters
+    if parameters.get("dtype") is not None:  # NumPy's kernel is asked, whatever library the arrays are of
+        parameters = parameters | {"dtype": numpy_dtype(parameters["dtype"])}
     found = linear_sets(
-        primitive, moving, known, do.parameters, shapes_in, kinds, sets, do.scan.width, shape, mixing
+        primitive, moving, known, parameters, shapes_in, kinds, sets, do.scan.width, shape, mixing
     )
     return [do.mixed(moving, shape) if found is None else found]
 

@@ -99,16 +99,25 @@ def prepare_hessian(
 
 
 def lagrangian(f: Callable[..., Any], c: Callable[..., Any]) -> Callable[..., Any]:
-    """(x, v) -> f(x) + v c(x)."""
+    """(x, v) -> f(x) + v c(x); it raises ValueError unless v has a number for each constraint."""
     from ...functions.reductions import sum
 
-    return lambda x, v: f(x) + sum(v * c(x))
+    def of_both(x: Any, v: Any) -> Any:
+        values = c(x)
+        if np.shape(v) != np.shape(values):
+            raise ValueError(
+                f"gradtape: v has shape {np.shape(v)}, and the constraints give {np.shape(values)}: one number each"
+            )
+        return f(x) + sum(v * values)
+
+    return of_both
 
 
-def load_prepared(path: Any, f: Callable[..., Any]) -> Prepared:
+def load_prepared(path: Any, f: Callable[..., Any], constraints: Callable[..., Any] | None = None) -> Prepared:
     """The prepared derivative of f that P.save(path) wrote, with its pattern and colours; f is not in the file.
 
-    Raises ValueError for another file.
+    `constraints`: those of a Hessian that was prepared with them. Raises ValueError for another file, and for
+    `constraints` with a Jacobian.
 
     >>> import gradtape as gt, tempfile, os
     >>> f = lambda x: gt.sum(x**3)
@@ -129,6 +138,11 @@ def load_prepared(path: Any, f: Callable[..., Any]) -> Prepared:
         pattern = sparse.csr_array((np.ones(len(indices), bool), indices, indptr), shape=tuple(file["shape"].tolist()))
         colors = [file[f"colors{i}"] for i in range(2) if f"colors{i}" in file]
     kinds = {cls.__name__: cls for cls in (PreparedJacobian, PreparedHessian)}
+    if constraints is not None:
+        check_callable(constraints, "load_prepared")
+        if kinds[name] is PreparedJacobian:
+            raise ValueError(f"gradtape.load_prepared: constraints belong to a Hessian, and {path} holds a Jacobian")
+        f = lagrangian(f, constraints)
     prepared = kinds[name](f, pattern, kind, order, form, int(size) or None)
     prepared.restore(colors)
     return prepared
