@@ -98,7 +98,7 @@ def test_hessian_of_a_lagrangian() -> None:
     Q = gt.prepare_hessian(lambda x: gt.sum(x), POINT, np.zeros(8), constraints=lambda x: x[1:] * x[:-1])
     assert Q.pattern.nnz == 16
     P.verify(POINT, v)
-    with pytest.raises(ValueError, match=r"v has shape \(7,\), and the constraints give \(8,\)"):
+    with pytest.raises(ValueError, match=r"argument 1 had the shape \(8,\), and has \(7,\)"):
         P(POINT, v[1:])
 
 

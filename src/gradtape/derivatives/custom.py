@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
-from ..context import LEVEL, active, next_key, observed_by
+from ..context import active, observed_by
 from ..errors import warn
 from ..nest import flatten
 from ..primitive import General, apply
-from ..tensor import Tensor, VirtualTensor, tensor
+from ..tensor import VirtualTensor, tensor
 from .arguments import as_output, asarray, check_callable, zeros_like
+from .outside import OuterValues
 
 
 def custom(
@@ -60,37 +61,6 @@ def custom(
         return out if outputs == 0 else structure[0].unflatten(out if isinstance(out, tuple) else (out,))
 
     return update_wrapper(with_rules, f)
-
-
-class OuterValues:
-    """An observer in the place of others, that only notes whether values are used which they follow."""
-
-    __slots__ = ("observers", "level", "start", "used", "virtual", "fallible")
-    wants_everything = False
-
-    def __init__(self, observers: tuple[Any, ...]):
-        self.observers = observers
-        self.level, self.start = LEVEL.get(), next_key()
-        self.used = self.virtual = self.fallible = False
-
-    @property
-    def slots(self) -> OuterValues:
-        """Itself: what is followed is asked of the others."""
-        return self
-
-    def __contains__(self, key: int) -> bool:
-        return any([key in observer.slots for observer in self.observers])
-
-    def __setitem__(self, key: int, record: Any) -> None:
-        self.used = True
-
-    def accessed(self, variable: Any) -> None:
-        """A variable is read: the others may want to follow it from now on, unless it was made just now."""
-        for observer in self.observers if variable._key < self.start else ():
-            observer.accessed(variable)
-
-    def note_number(self, x: Tensor, kind: str, line: str) -> None:
-        """A number was taken of x: a constant in any case."""
 
 
 def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, arguments: int, outputs: int) -> General:

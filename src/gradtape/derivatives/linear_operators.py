@@ -24,10 +24,14 @@ from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.batched import Batched, unbatched
 from .arguments import Selected, as_output, check_callable
 from .dense import recorded_gradient
+from .outside import check_plain, closed
 
 ndarray = np.ndarray
 #: From rows of cotangents or tangents, one after the other, to rows of results.
 Rows = Callable[[ndarray], ndarray]
+
+#: What errors call the result.
+WHAT = "a LinearOperator"
 
 
 class Vectors:
@@ -185,10 +189,18 @@ def recorded(f: Callable[..., Any], x: Any, function: str) -> tuple[Trace, Selec
     trace = Trace()
     for leaf in selected.leaves:
         trace.follow(leaf)
-    with observed_by((*active(), trace)):
+    with closed(function, WHAT), observed_by((*active(), trace)):
         outputs, structure = flatten(selected.call(f, selected.leaves, {}))
     outputs = [as_output(y, function) for y in outputs]
     return trace, selected, outputs, inputs, Vectors(outputs, structure, function)
+
+
+def closed_gradient(f: Callable[..., Any], selected: Selected, function: str, name: str = "f") -> Any:
+    """A trace of f and its gradient, and the gradient's leaves. Raises TypeError where f uses what is followed."""
+    with closed(function, WHAT):
+        trace, gradient = recorded_gradient(f, selected, {}, function, name=name)
+    check_plain(gradient, function, WHAT)
+    return trace, gradient
 
 
 def backwards(trace: Trace, outputs: list[Tensor], values: Vectors, selected: Selected, inputs: Vectors) -> Rows:
@@ -228,7 +240,7 @@ def hessian_operator(f: Callable[..., Any], x: Any) -> Any:
     check_callable(f, "hessian_operator")
     selected = Selected((x,), 0, "hessian_operator")
     vectors = Vectors(selected.leaves, selected.structures[0], "hessian_operator")
-    trace, gradient = recorded_gradient(f, selected, {}, "hessian_operator")
+    trace, gradient = closed_gradient(f, selected, "hessian_operator")
     products = swept(trace, gradient, vectors, [leaf._key for leaf in selected.leaves], vectors)
     return operator_class()("Hessian", vectors, vectors, products, None)
 
@@ -265,7 +277,7 @@ def gauss_newton(f: Callable[..., Any], loss: Callable[..., Any], x: Any) -> Any
     check_callable(loss, "gauss_newton")
     trace, selected, outputs, inputs, values = recorded(f, x, "gauss_newton")
     points = Selected((values.structure.unflatten([tensor(y._data) for y in outputs]),), 0, "gauss_newton")
-    second, gradient = recorded_gradient(loss, points, {}, "gauss_newton", name="loss")
+    second, gradient = closed_gradient(loss, points, "gauss_newton", "loss")
     forward = forwards(trace, outputs, values, selected, inputs)
     curved = swept(second, gradient, values, [y._key for y in points.leaves], values)
     backward = backwards(trace, outputs, values, selected, inputs)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ...arrays.dtypes import kind_of
 from ...arrays.index_sets import IndexSets, empty, identity
 from ...context import active, new_level, observed_by
+from ...functions.sparse_products import is_sparse
 from ...nest import flatten
 from ...tensor import Tensor, Variable, VirtualTensor, tensor
 from ...virtual.pattern import Pattern, Scan
 from ..arguments import Selected, as_output, asarray, differentiable, zeros_like
 from ..dense import recorded_gradient
+from ..outside import closed, nothing_flows
+from .premises import FullTrace, Premises, may_vary, typical
+
+#: What errors call the result.
+WHAT = "a sparse derivative"
 
 
 def the_vector(x: Any, function: str) -> Tensor:
@@ -26,10 +30,7 @@ def the_vector(x: Any, function: str) -> Tensor:
             "ravel its arrays and concat them, and take them apart in f"
         )
     if isinstance(leaves[0], Tensor) and (type(leaves[0]) is VirtualTensor or is_followed(leaves[0])):
-        raise TypeError(
-            f"gradtape.{function}: a sparse derivative is a scipy.sparse array, through which nothing flows: it cannot "
-            "be taken inside a tape or a transform that follows x. Use sparse=False there, or pass x.numpy()"
-        )
+        raise nothing_flows(function, WHAT, "x")
     v = differentiable(leaves[0], function, "x")
     if kind_of(v.dtype) == "c":
         raise TypeError(f"gradtape.{function}: with sparse=True x must be real, not {v.dtype}: stack real and imag")
@@ -69,26 +70,40 @@ def sets_of(y: Any, level: int, width: int) -> IndexSets:
     return empty(y.size, width)
 
 
-def scanned(g: Callable[..., Any], x: Tensor, others: Sequence[Any], local: bool, read: Callable[[Any], Any]) -> Any:
+def scanned(
+    g: Callable[..., Any],
+    x: Tensor,
+    others: Sequence[Any],
+    local: bool,
+    premises: Premises | None,
+    name: str,
+    read: Callable[[Any], Any],
+) -> Any:
     """The boolean CSR pattern of the derivative of x -> g(x, *others) at x; `read` checks g's value.
 
-    Floating arrays among the others may have other values later on, so that a global pattern does not go by them.
+    Numbers and arrays among the others may have other values later on, so that a global pattern does not go by them;
+    `premises` notes what else it goes by.
     """
     n = x.size
     scan = Scan(n, local)
-    with observed_by(()), new_level() as level:
+    trace = FullTrace()
+    with closed(name, WHAT), observed_by((*active(), trace)), new_level() as level:
         value = tensor(x._data)
         rest = []
         for other in others:
             leaves, structure = flatten(other)
             rest.append(structure.unflatten([varying(leaf, scan, level) for leaf in leaves]))
         y = read(g(tensor(Pattern(value, identity(n), False, scan, level)), *rest))
+        if premises is not None:
+            premises.note(trace.read)
         return sets_of(y, level, n).matrix
 
 
 def varying(leaf: Any, scan: Scan, level: int) -> Any:
     """An argument that is not differentiated, as one whose values may change."""
-    if not isinstance(leaf, Tensor | np.ndarray | float | int) or isinstance(leaf, bool):
+    if is_sparse(leaf):
+        return leaf if scan.local else typical(leaf)
+    if not may_vary(leaf):
         return leaf
     t = asarray(leaf)
     if type(t) is VirtualTensor:
@@ -96,12 +111,24 @@ def varying(leaf: Any, scan: Scan, level: int) -> Any:
     return tensor(Pattern(tensor(t._data) if isinstance(t, Variable) else t, None, True, scan, level))
 
 
-def jacobian_pattern(f: Callable[..., Any], x: Tensor, others: Sequence[Any] = (), local: bool = False) -> Any:
+def jacobian_pattern(
+    f: Callable[..., Any],
+    x: Tensor,
+    others: Sequence[Any] = (),
+    local: bool = False,
+    premises: Premises | None = None,
+) -> Any:
     """The pattern of f's Jacobian at x."""
-    return scanned(f, x, others, local, lambda y: the_output(y, "jacobian"))
+    return scanned(f, x, others, local, premises, "jacobian", lambda y: the_output(y, "jacobian"))
 
 
-def hessian_pattern(f: Callable[..., Any], x: Tensor, others: Sequence[Any] = (), local: bool = False) -> Any:
+def hessian_pattern(
+    f: Callable[..., Any],
+    x: Tensor,
+    others: Sequence[Any] = (),
+    local: bool = False,
+    premises: Premises | None = None,
+) -> Any:
     """The pattern of f's Hessian at x: that of its gradient's Jacobian, where the transpose agrees.
 
     A local one is made symmetric by the union: at special points the program may have derivatives by one order of
@@ -111,7 +138,7 @@ def hessian_pattern(f: Callable[..., Any], x: Tensor, others: Sequence[Any] = ()
     def slope(x: Any, *others: Any) -> Any:
         return scalar_gradient(f, x, others)
 
-    pattern = scanned(slope, x, others, local, lambda y: y)
+    pattern = scanned(slope, x, others, local, premises, "hessian", lambda y: y)
     both = (pattern + pattern.T if local else pattern.multiply(pattern.T)).tocsr()
     both.sort_indices()
     return both

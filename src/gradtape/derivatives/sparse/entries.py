@@ -73,6 +73,9 @@ def scaled(w: Weight, d: float) -> Weight:
     return 1.0, v * c * d
 
 
+#: Changes of what was found out about a program after which a new memo is begun.
+MOST_CHANGES = 16
+
 #: Whether zeros absorb in products: asked for where there was a NaN without.
 ABSORB: ContextVar[bool] = ContextVar("gradtape_sparse_absorb", default=False)
 
@@ -138,13 +141,21 @@ class Move(NamedTuple):
 
 
 class Memo:
-    """What was found out about a program once: where entries stand, and what steps make of them."""
+    """What was found out about a program once: where entries stand, what steps make of them, and where those of the
+    result go. `changes`: how often that turned out to be another, as where indices depend on the point."""
 
-    __slots__ = ("known", "found")
+    __slots__ = ("known", "found", "placements", "changes")
 
     def __init__(self) -> None:
         self.known: dict[bytes, Entries] = {}
         self.found: dict[Any, Any] = {}
+        self.placements: dict[tuple[Entries, ...], Any] = {}
+        self.changes = 0
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether much of it is of former points, so that one does better to begin anew."""
+        return self.changes > MOST_CHANGES
 
     def entries(self, rows: ndarray, columns: ndarray) -> Entries:
         """The one object for entries in these places."""
@@ -177,14 +188,16 @@ class Memo:
 
     def product(self, e: Entries, matrix: Any) -> tuple[Entries, ndarray, ndarray]:
         """Entries of A x from those of x: where they stand, which of x they are, and which of A they are times."""
-        for known, result in self.found.get((e, matrix.shape), ()):
+        before = self.found.setdefault((e, matrix.shape), [])
+        for known, result in before:
             if np.array_equal(known[0], matrix.indptr) and np.array_equal(known[1], matrix.indices):
                 return result  # type: ignore[no-any-return]
         move = self.move(e, matrix.indices, None)  # entry after entry of A, the row of x that it is times
         taken = np.arange(len(e)) if move.taken is None else np.arange(len(e))[move.taken]
         rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))[move.entries.rows]
         result = self.entries(rows, move.entries.columns), taken, move.entries.rows
-        self.found.setdefault((e, matrix.shape), []).append(((matrix.indptr.copy(), matrix.indices.copy()), result))
+        self.changes += bool(before)
+        before.append(((matrix.indptr.copy(), matrix.indices.copy()), result))
         return result
 
     def summed(self, e: Entries, labels: ndarray, factors: ndarray | None) -> Move:

@@ -11,6 +11,7 @@ from ...arrays.index_sets import scipy_sparse
 from ..arguments import check_callable, named
 from .detection import hessian_pattern, jacobian_pattern, the_vector
 from .orders import ORDERS
+from .premises import Premises
 from .prepared import FORMATS, Prepared, PreparedHessian, PreparedJacobian
 
 
@@ -28,13 +29,13 @@ def prepare_jacobian(
 ) -> PreparedJacobian:
     """The sparse Jacobian of a vector in a vector, prepared at x: P(x, *others) is then cheap at any other point.
 
-    The pattern holds for every x and every value of the `others` (with `local`, at this point only), or is the one
-    given. `mode`: products with columns ("forward"), rows ("reverse"), some of both ("bidirectional"), or "auto";
+    The pattern holds for every x and every value of numbers and arrays among the `others` (with `local`, at this point
+    only), or is the one given. `mode`: products with columns ("forward"), rows ("reverse"), some of both ("bidirectional"), or "auto";
     `order` in which colours are given: "natural", "largest first", "smallest last", "incidence degree", or "auto";
     `batch_size`: at most so many products at once; `format`: "csr" or "coo"; `verify`: compare random products at x.
 
     Raises TypeError or ValueError for what is no real vector, and for a program that branches on values (unless
-    `local`), PatternError if `verify` fails.
+    `local`), PatternError if `verify` fails; P raises ValueError for others of another shape or kind.
 
     >>> import gradtape as gt
     >>> P = gt.prepare_jacobian(lambda x: x[1:] * x[:-1], gt.asarray([1.0, 2.0, 3.0]))
@@ -44,11 +45,12 @@ def prepare_jacobian(
     check_callable(f, "prepare_jacobian")
     check_choices("prepare_jacobian", format, batch_size, order, mode, PreparedJacobian.kinds)
     point = the_vector(x, "prepare_jacobian")
+    premises = None if local or pattern is not None else Premises(others)
     if pattern is None:
-        pattern = jacobian_pattern(f, point, others, local)
+        pattern = jacobian_pattern(f, point, others, local, premises)
     else:
         pattern = given(pattern, point.shape[0], "prepare_jacobian")
-    prepared = PreparedJacobian(f, pattern, mode, order, format, batch_size)
+    prepared = PreparedJacobian(f, pattern, mode, order, format, batch_size, premises)
     if verify:
         prepared.verify(x, *others)
     return prepared
@@ -83,16 +85,19 @@ def prepare_hessian(
     point = the_vector(x, "prepare_hessian")
     if constraints is not None:
         check_callable(constraints, "prepare_hessian")
+        if len(others) > 1:
+            raise TypeError("gradtape.prepare_hessian: with constraints f takes x alone; the one other argument is v")
         f, others = lagrangian(f, constraints), others or (np.ones(np.shape(constraints(point))),)
+    premises = None if local or pattern is not None else Premises(others)
     if pattern is None:
-        pattern = hessian_pattern(f, point, others, local)
+        pattern = hessian_pattern(f, point, others, local, premises)
     else:
         pattern = given(pattern, point.shape[0], "prepare_hessian")
         if pattern.shape[0] != pattern.shape[1]:
             raise ValueError(f"gradtape.prepare_hessian: pattern has shape {pattern.shape}, and a Hessian is square")
         pattern = (pattern + pattern.T).tocsr()
         pattern.sort_indices()
-    prepared = PreparedHessian(f, pattern, colouring, order, format, batch_size)
+    prepared = PreparedHessian(f, pattern, colouring, order, format, batch_size, premises)
     if verify:
         prepared.verify(x, *others)
     return prepared

@@ -12,7 +12,7 @@ from ...arrays.dtypes import numpy_dtype
 from ...arrays.index_sets import scipy_sparse
 from ...arrays.libraries import to_numpy
 from ...budgets import chunks
-from ...context import new_level, observed_by
+from ...context import active, new_level, observed_by
 from ...errors import PatternError
 from ...functions.static import static
 from ...nest import flatten
@@ -22,6 +22,7 @@ from ...virtual.batched import Batched, unbatched
 from ..arguments import Selected, again
 from ..dense import recorded_gradient
 from ..forward import pushed
+from ..outside import check_plain, closed
 from .colouring import bicolour
 from .decompression import (
     Reading,
@@ -32,15 +33,18 @@ from .decompression import (
     rows_and_columns,
     star_readings,
 )
-from .detection import the_output, the_vector
+from .detection import WHAT, hessian_pattern, jacobian_pattern, the_output, the_vector
 from .entries import ABSORB, Declined, Memo
 from .orders import best_colouring
 from .picture import braille, spy
 from .placement import Placement
-from .replay import FullTrace, Linearised, steps_of
+from .premises import FullTrace, Premises
+from .replay import Linearised, steps_of
 
 ndarray = np.ndarray
 FORMATS = ("csr", "coo")
+#: What is worked out from a pattern when it is first asked for.
+DERIVED = ("stored", "colouring", "colors", "reading")
 #: Entries for each element of an intermediate value above which products are made instead.
 MOST_ENTRIES = 64
 
@@ -98,12 +102,19 @@ class Prepared:
     kinds: tuple[str, ...] = ()
 
     def __init__(
-        self, f: Callable[..., Any], pattern: Any, kind: str, order: str, format: str, batch_size: int | None
+        self,
+        f: Callable[..., Any],
+        pattern: Any,
+        kind: str,
+        order: str,
+        format: str,
+        batch_size: int | None,
+        premises: Premises | None = None,
     ):
+        """`premises`: with what a global pattern was read; None for one that is taken as it is."""
         self.f, self.pattern, self.kind, self.order = f, pattern, kind, order
-        self.format, self.batch_size = format, batch_size
+        self.format, self.batch_size, self.premises = format, batch_size, premises
         self.memo: Memo | None = Memo()
-        self.placements: dict[Any, Placement] = {}
 
     # -- what subclasses say
     @property
@@ -118,6 +129,10 @@ class Prepared:
 
     def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
         """The function whose Jacobian this is, recorded at x."""
+        raise NotImplementedError
+
+    def detected(self, x: Tensor, others: Sequence[Any]) -> Any:
+        """The global pattern, read anew."""
         raise NotImplementedError
 
     def restore(self, colors: list[ndarray]) -> None:
@@ -142,8 +157,13 @@ class Prepared:
                 f"gradtape.{self.name}: prepared for vectors of length {self.pattern.shape[1]}, and given one of "
                 f"length {x.shape[0]}: prepare it for that length"
             )
-        with observed_by(()):
-            recorded = self.recorded(x, others, FullTrace())
+        if self.premises is not None:
+            self.premises.check(others, self.name)
+        with closed(self.name, WHAT):
+            trace = FullTrace()
+            recorded = self.recorded(x, others, trace)
+            if self.premises is not None and not self.premises.hold(trace.read, others):
+                self.read_again(x, others)
             data = self.evaluated(recorded, x, others)
             if data.size and np.isnan(data.max()) and not ABSORB.get():
                 token = ABSORB.set(True)
@@ -153,30 +173,40 @@ class Prepared:
                     ABSORB.reset(token)
         return self.assembled(np.asarray(data, precision(x)))
 
+    def read_again(self, x: Tensor, others: Sequence[Any]) -> None:
+        """Variables have been assigned: let the pattern hold for their present values, too."""
+        pattern = (self.pattern + self.detected(x, others)).tocsr()
+        if pattern.nnz > self.pattern.nnz:
+            pattern.sort_indices()
+            for name in DERIVED:
+                self.__dict__.pop(name, None)
+            self.pattern, self.memo = pattern, Memo()
+
     def evaluated(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
         """The entries in CSR order."""
-        data = None
+        data, memo = None, self.memo  # which another thread may replace
         if recorded.output is None:
             data = np.zeros(self.pattern.nnz)
-        elif self.memo is not None and recorded.raw:
-            data = self.by_terms(recorded)
+        elif memo is not None and recorded.raw:
+            data = self.by_terms(recorded, memo)
         return self.by_products(recorded, x, others) if data is None else data
 
-    def by_terms(self, recorded: Recorded) -> ndarray | None:
+    def by_terms(self, recorded: Recorded, memo: Memo) -> ndarray | None:
         """The entries as lists of terms, or None where products take less."""
-        assert self.memo is not None
         try:
-            terms, cost = recorded.linearised().terms(self.memo, MOST_ENTRIES)
+            terms, cost = recorded.linearised().terms(memo, MOST_ENTRIES)
         except Declined:
             self.memo = None
             return None
-        if not self.placements and cost > self.least_products():
+        if not memo.placements and cost > self.least_products():
             self.memo = None
             return None
+        if memo.is_stale:
+            self.memo = Memo()
         key = tuple(terms)
-        placement = self.placements.get(key)
+        placement = memo.placements.get(key)
         if placement is None:
-            placement = self.placements[key] = Placement(self.pattern, key)
+            placement = memo.placements[key] = Placement(self.pattern, key)
         return placement.data(terms)
 
     def least_products(self) -> int:
@@ -339,14 +369,18 @@ class PreparedJacobian(Prepared):
 
     def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
         trace.follow(x)
-        with observed_by((trace,)):
+        with observed_by((*active(), trace)):
             y = the_output(self.f(again(x), *others), self.name)
+        check_plain([y], self.name, WHAT)
         if y.shape[0] != self.pattern.shape[0]:
             raise ValueError(
                 f"gradtape.jacobian: prepared for {self.pattern.shape[0]} outputs, and f gave {y.shape[0]} at this "
                 "point: prepare it again"
             )
         return Recorded(trace, x, y)
+
+    def detected(self, x: Tensor, others: Sequence[Any]) -> Any:
+        return jacobian_pattern(self.f, x, others, False, self.premises)
 
     def by_products(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
         data = np.zeros(self.pattern.nnz)
@@ -412,7 +446,11 @@ class PreparedHessian(Prepared):
     def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
         selected = Selected((x, *others), 0, self.name)
         _, (gradient,) = recorded_gradient(self.f, selected, {}, self.name, trace)
+        check_plain([gradient], self.name, WHAT)
         return Recorded(trace, selected.leaves[0], gradient)
+
+    def detected(self, x: Tensor, others: Sequence[Any]) -> Any:
+        return hessian_pattern(self.f, x, others, False, self.premises)
 
     def by_products(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
         push = recorded.pusher() if recorded.raw else lambda seeds: swept(recorded, seeds)

@@ -26,13 +26,6 @@ ndarray = np.ndarray
 MOST_TERMS = 200
 
 
-class FullTrace(Trace):
-    """A Wengert list that keeps what pushforwards need, too."""
-
-    __slots__ = ()
-    wants_everything = True
-
-
 def plus(a: Any, b: Any) -> Any:
     """The sum of two tangents, None being zero."""
     return b if a is None else a if b is None else a + b
@@ -167,6 +160,7 @@ class Moves(Step):
         signature = (self.primitive.name, self.parameters, tuple(self.moving), shapes, *fixed)
         found = memo.found.get(self.place)
         if found is None or not same(found[0], signature):
+            memo.changes += found is not None
             found = (tuple([copied(part) for part in signature]), self.found_moves())
             memo.found[self.place] = found
         moves: tuple[list[Moved], Shape] = found[1]
@@ -279,7 +273,7 @@ def finite(d: Any, singular: bool) -> Any:
     """The slope as something to multiply with, or a function where a zero tangent has to absorb it."""
     if not getattr(d, "shape", ()):
         d = float(d) if np.isrealobj(d) else d
-        return d if not singular or np.isfinite(d) else Absorbing(d)
+        return d if not singular or np.isfinite(d) else Absorbing(np.asarray(d))
     return Absorbing(d) if singular and not np.logical_and.reduce(np.isfinite(d), axis=None) else d
 
 
