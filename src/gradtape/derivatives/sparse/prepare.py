@@ -30,9 +30,10 @@ def prepare_jacobian(
     """The sparse Jacobian of a vector in a vector, prepared at x: P(x, *others) is then cheap at any other point.
 
     The pattern holds for every x and every value of numbers and arrays among the `others` (with `local`, at this point
-    only), or is the one given. `mode`: products with columns ("forward"), rows ("reverse"), some of both ("bidirectional"), or "auto";
-    `order` in which colours are given: "natural", "largest first", "smallest last", "incidence degree", or "auto";
-    `batch_size`: at most so many products at once; `format`: "csr" or "coo"; `verify`: compare random products at x.
+    only), or is the one given. `mode`: products with columns ("forward"), rows ("reverse"), some of both
+    ("bidirectional"), or "auto"; `order` in which colours are given: "natural", "largest first", "smallest last",
+    "incidence degree", or "auto"; `batch_size`: at most so many products at once; `format`: "csr" or "coo"; `verify`:
+    compare random products at x.
 
     Raises TypeError or ValueError for what is no real vector, and for a program that branches on values (unless
     `local`), PatternError if `verify` fails; P raises ValueError for others of another shape or kind.
