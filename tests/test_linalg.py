@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
@@ -448,6 +449,36 @@ def test_terms_of_a_determinant_in_other_modes() -> None:
     assert abs(float(single.coefficients[5])) < 1e-10  # a cubic
     huge = lambda t: la.det(1e-200 * np.diag([1, 1e250]) * t)
     np.testing.assert_allclose(float(gt.derivative(huge, order=2)(1.0)), 2e-150)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-60, 1e-150, 1e60, 1e150])
+def test_terms_of_a_determinant_at_the_ends_of_the_numbers(scale: float) -> None:
+    """det(s (A + t B)) = s^n det(A + t B), also where s^n is no number but a product with it is; at 0, det(t B)."""
+    n = 5
+    a, b = two(n, n, float)
+    rows = np.array([1, 1, 1, 1, 1.0] if scale in (0, 1e-60, 1e60) else [1, 1 / scale, 1, 1 / scale, 1 / scale])
+    left, right = rows[:, None] * scale * a, rows[:, None] * (scale or 1) * b
+    f = lambda t: la.det(left + t * right)
+    start = time.perf_counter()
+    got = gt.taylor(f, 0.0, 1.0, order=16).coefficients
+    assert time.perf_counter() - start < 2  # it was 14 s, by a way whose cost is exponential
+    wants = gt.taylor(lambda t: la.det((scale != 0) * a + t * b), 0.0, 1.0, order=5).coefficients
+    factor = (scale or 1) ** (2 if rows[1] != 1 else n)
+    wants = [float(c) * factor for c in wants]
+    np.testing.assert_allclose([float(c) for c in got[:6]], wants, rtol=1e-11, atol=0 if scale else 1e-20)
+    np.testing.assert_array_less(np.abs([float(c) for c in got[6:]]), 1e-10 * abs(wants[5]))
+    cofactors = gt.taylor(lambda t: gt.grad(la.det)(left + t * right), 0.0, 1.0, order=4).coefficients
+    plain = gt.taylor(lambda t: gt.grad(la.det)((scale != 0) * a + t * b), 0.0, 1.0, order=4).coefficients
+    for c, want in zip(cofactors, plain, strict=True):
+        want = array(want) * (factor / (rows * (scale or 1)))[:, None]
+        np.testing.assert_allclose(array(c), want, rtol=1e-8, atol=1e-11 * np.abs(want).max())
+
+
+def test_terms_of_determinants_of_nothing() -> None:
+    for shape, value in (((0, 0), 1.0), ((2, 0, 0), [1.0, 1.0]), ((0, 3, 3), [])):
+        s = gt.taylor(la.det, np.zeros(shape), np.ones(shape), order=32)
+        assert s.coefficients[0].tolist() == value
+        assert not any(np.any(array(c)) for c in s.coefficients[1:])
 
 
 # -- norms -------------------------------------------------------------------------------------------------------

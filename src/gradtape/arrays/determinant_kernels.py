@@ -22,6 +22,7 @@ def det_derivative(a: Any, *xs: Any) -> Any:
         return np.zeros(np.broadcast_shapes(a.shape, *[x.shape for x in xs]), np.result_type(a, *xs))
     if m == 0 and (regular := cofactors_by_inverse(a)) is not None:
         return regular
+    (a, *xs), powers = of_size_one([a, *xs])
     u, s, vh = np.linalg.svd(a)
     # cof(U S V^H) = det(U) det(V^H) conj(U) cof(S) conj(V)^H
     unit = np.linalg.det(u) * np.linalg.det(vh)
@@ -30,7 +31,27 @@ def det_derivative(a: Any, *xs: Any) -> Any:
         c = minors(leave_out(s, m + 1), inner)
     else:
         c = minors_of_regular(s, inner)
-    return (unit[..., None, None] * (u.conj() @ c @ vh.conj())).astype(np.result_type(a, *xs), copy=False)
+    return times_power((unit[..., None, None] * (u.conj() @ c @ vh.conj())).astype(np.result_type(a, *xs)), powers)
+
+
+def of_size_one(xs: list[Any]) -> tuple[list[Any], Any]:
+    """Matrices whose rows and columns are together of size 1, about, and the powers of 2 that their cofactors have to
+    be multiplied with: singular values know nothing of rows that are smaller than others by more than all digits."""
+    powers: Any = 0
+    for axis in (-1, -2):
+        sizes = [np.max(np.abs(x), axis=axis, keepdims=True) for x in xs]
+        e = np.frexp(np.max(np.stack(np.broadcast_arrays(*sizes)), axis=0))[1]
+        e = np.where(np.isfinite(sum(sizes)), e, 0)
+        xs = [times_power(x, -e) for x in xs]
+        powers = powers + np.sum(e, axis=(-2, -1), keepdims=True) - e
+    return xs, powers
+
+
+def times_power(x: Any, e: Any) -> Any:
+    """x times 2 to the power e."""
+    if x.dtype.kind == "c":
+        return (np.ldexp(x.real, e) + 1j * np.ldexp(x.imag, e)).astype(x.dtype, copy=False)
+    return np.ldexp(x, e)
 
 
 def cofactors_by_inverse(a: Any) -> Any:

@@ -19,12 +19,12 @@ from ..tensor import underlying
 from . import fft
 from .declare import is_complex
 from .decompositions import svd
-from .elementwise import imag, real, stop_gradient
+from .elementwise import clip, exp2, floor, imag, log2, real, stop_gradient, where
 from .manipulation import stack
 from .matrices import adjoint, conjugate, inverse, matrices, per_matrix, plus
-from .products import row
-from .reductions import sum
-from .static import static
+from .products import column, row
+from .reductions import max, sum
+from .static import static, zeros
 from .untaped import untaped
 
 
@@ -48,7 +48,7 @@ def _det_derivative_primitive(m: int) -> General:
     return General(
         f"det_derivative_{m + 1}", kernels.det_derivative, ("a", *xs), rules, rules, Core((2,) * (m + 1)),
         register=m < ORDERS_OF_DET,
-        series=None if m else Chosen(lambda a: _SERIES_OF_COFACTORS if has_series(a) else None),
+        series=None if m else Chosen(lambda a: _SERIES_OF_COFACTORS if is_known_finite(a) else None),
     )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ _DET = General(
     vjp=lambda g, x: per_matrix(g) * det_derivative(x),
     jvp=lambda dx, x: _trace_of_product(det_derivative(x), dx),
     batch=Core((2,)),
-    series=Chosen(lambda x: _SERIES_OF_DET if has_series(x) else None),
+    series=Chosen(lambda x: _SERIES_OF_DET if is_known_finite(x) else None),
 )
 
 
@@ -88,11 +88,13 @@ _DET = General(
 _CIRCLES = Zero("circles_of_det", kernels.circles_of_det, ("x",), Core((3,)))
 
 
-def _on_circles(function: Any, parts: list[Any], rest: int) -> tuple[list[Any], Any, Any, Any]:
-    """Terms of the determinant of S + U^H (x - x0) V (`rest`: 1 for cofactors), and U, V^H, det U det V^H."""
+def _on_circles(function: Any, parts: list[Any], rest: int) -> list[Any]:
+    """Terms of the determinant; with `rest` 1, of the cofactors: of U X V^H det U det V^H conj(U) cof(X) conj(V)^H."""
+    x, half, other = _of_size_one(stack(parts, axis=-3), rest)
+    parts = [x[..., i, :, :] for i in range(len(parts))]
     x0 = stop_gradient(parts[0])
     u, values, vh = svd(x0)
-    uh, v = adjoint(u), adjoint(vh)
+    uh, v, unit = adjoint(u), adjoint(vh), det(u) * det(vh)
     first = static(np.eye(x0.shape[-1], dtype=numpy_dtype(x0.dtype)), x0) * row(values) + uh @ (parts[0] - x0) @ v
     x = stack([first, *[uh @ part @ v for part in parts[1:]]], axis=-3)
     powers = apply(_CIRCLES, x, rest=rest)  # of the radii, one in each row
@@ -104,13 +106,38 @@ def _on_circles(function: Any, parts: list[Any], rest: int) -> tuple[list[Any], 
     lead = (slice(None),) * (powers.ndim - 2)
     own = powers[(*lead, k, k)]
     terms = y[(*lead, k, k)] / (own if y.ndim == powers.ndim else per_matrix(own))
-    return [terms[(*lead, i)] for i in k], u, vh, det(u) * det(vh)
+    if rest:
+        left, right = per_matrix(unit) * conjugate(u), conjugate(vh)
+        return [(left @ terms[(*lead, i)] @ right) * half * other for i in k]
+    return [unit * terms[(*lead, i)] * half * other for i in k]
+
+
+def _of_size_one(x: Any, rest: int) -> tuple[Any, Any, Any]:
+    """Polynomials of matrices whose rows and columns are of size 1, about, and two powers of 2 with which determinants
+    (or cofactors) have to be multiplied, one after the other: either may be beyond the numbers."""
+    limits = np.finfo(numpy_dtype(x.dtype))
+    powers: Any = 0.0
+    for place, axis in ((column, -1), (row, -2)):
+        size = max(abs(stop_gradient(x)), axis=(-3, axis))
+        e = place(clip(floor(log2(where(size == 0, 1.0, size))), limits.minexp + 2, limits.maxexp))
+        x = x * exp2(-e)[..., None, :, :]
+        powers = powers + sum(e, axis=(-2, -1), keepdims=True) - (e if rest else 0.0)
+    if not rest:
+        powers = powers[..., 0, 0]
+    half, most = floor(0.5 * powers), float(limits.maxexp - 1)
+    return x, exp2(clip(half, -most, most)), exp2(clip(powers - half, -most, most))
+
+
+def _constant(y: Any, parts: list[Any]) -> list[Any]:
+    """The terms of what does not move: of empty matrices."""
+    return [y, *[zeros(y.shape, y.dtype, y) for _ in parts[1:]]]
 
 
 def _series_of_det(parts: list[Any]) -> list[Any]:
+    if 0 in parts[0].shape:
+        return _constant(det(parts[0]), parts)
     if len(parts) > 3:
-        terms, _, _, unit = _on_circles(det, parts, 0)
-        return [unit * term for term in terms]
+        return _on_circles(det, parts, 0)
     x, *others = parts
     terms = [det(x), *[_trace_of_product(det_derivative(x), y) for y in others]]
     if len(others) == 2:
@@ -119,11 +146,10 @@ def _series_of_det(parts: list[Any]) -> list[Any]:
 
 
 def _series_of_cofactors(parts: list[Any]) -> list[Any]:
-    """cof(U X V^H) = det(U) det(V^H) conj(U) cof(X) conj(V)^H."""
+    if 0 in parts[0].shape:
+        return _constant(det_derivative(parts[0]), parts)
     if len(parts) > 3:
-        terms, u, vh, unit = _on_circles(det_derivative, parts, 1)
-        left, right = per_matrix(unit) * conjugate(u), conjugate(vh)
-        return [left @ term @ right for term in terms]
+        return _on_circles(det_derivative, parts, 1)
     x, *others = parts
     terms = [det_derivative(x), *[det_derivative(x, y) for y in others]]
     if len(others) == 2:
@@ -134,16 +160,10 @@ def _series_of_cofactors(parts: list[Any]) -> list[Any]:
 _SERIES_OF_DET, _SERIES_OF_COFACTORS = AtOnce(_series_of_det), AtOnce(_series_of_cofactors)
 
 
-def has_series(x: Any) -> bool:
-    """Whether determinants of x and of what is near it are far from where numbers end."""
-    if 0 in x.shape:
-        return False
+def is_known_finite(x: Any) -> bool:
+    """Whether all elements are finite, as far as that can be seen."""
     x = underlying(x)
-    if x is None:
-        return True
-    with np.errstate(all="ignore"):
-        size = np.sum(np.log2(np.linalg.norm(x, axis=-1)), axis=-1)
-    return bool(np.all(np.isfinite(x)) and np.all(np.abs(size) < np.finfo(x.dtype).maxexp * 0.8))
+    return x is None or bool(np.all(np.isfinite(x)))
 
 
 # -- public --------------------------------------------------------------------------------------------------------

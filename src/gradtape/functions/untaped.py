@@ -32,7 +32,7 @@ UNTAPED: dict[str, tuple[Function, Function]] = {}
 ONE = """\
     kind = type({x})
     if kind is Tensor:
-        if not active(){when}:
+        if not active(){when_data}:
             try:
                 y = {on_tensor}
                 if y.__class__ in RAW:
@@ -51,7 +51,7 @@ ONE = """\
 
 SEVERAL = """\
     if {tensors}:
-        if not active(){when}:
+        if not active(){when_data}:
             try:
                 y = {on_tensor}
                 if y.__class__ in RAW:
@@ -170,6 +170,8 @@ def source(full: Function, expression: str, arrays: str, when: str, named: Any) 
     call = ", ".join([n if i < code.co_argcount else f"{n}={n}" for i, n in enumerate(given)])
     parts: dict[str, str] = {"when": condition, "call": call, "wrapped": WRAPPED, "on_array": expression}
     subjects = arrays.split()
+    if not arrays.startswith("*"):
+        parts["when_data"] = with_data(condition, subjects)
     if arrays.startswith("*"):
         x = arrays[1:]
         body = LIST.format(x=x, **parts, on_tensor=with_data(expression, (x,), "data"))
