@@ -80,16 +80,6 @@ def _before(y: Any, axis: int) -> Any:
     return shift(y, axis, False) + static(first, y, dtype=y.dtype)
 
 
-def products_before(x: Any, axis: int, reverse: bool) -> Any:
-    """For each element the product of all before it along the axis (after it, if `reverse`)."""
-    from .rearranging import flip
-
-    if reverse:
-        x = flip(x, axis=axis)
-    y = _before(apply(_CUMULATIVE_PROD, x, axis=axis), axis)
-    return flip(y, axis=axis) if reverse else y
-
-
 def _prepared(x: Any, axis: int | None, dtype: Any, name: str, flatten: bool) -> tuple[Any, int]:
     """x with its dtype, and the axis, non-negative."""
     x = operand(x, name, "x")

@@ -15,6 +15,7 @@ from ..tensor import Tensor, underlying
 from .declare import as_dtype, is_complex, normalized_axes, operand, shape_of
 from .elementwise import imag, ratio, real, sqrt
 from .manipulation import astype, concat, expand_dims, permute_dims, reshape
+from .static import ones_like, zeros_like
 from .untaped import untaped
 
 Axis = int | tuple[int, ...] | None
@@ -250,7 +251,7 @@ _LEAVE_ONE_OUT = General(
         [_left_out([*parts, d[..., i]], axis) for i, parts in enumerate(_without_each(rows))]
     ),
     batch=Axes(("axis",), also=(-1,)),
-    series=Chosen(lambda rows: OTHERS_BY_SCANS if rows.shape[-1] == 1 and in_range(rows) else None),
+    series=Chosen(lambda rows: OTHERS_BY_HALVES if in_range(rows) else None),
 )
 
 
@@ -278,21 +279,55 @@ def in_range(rows: Any) -> bool:
     return bool(np.sum(np.where(np.isfinite(size), size, 0)) < limit)
 
 
-def others_by_scans(rows: Any, axis: tuple[int, ...]) -> Any:
-    """For each element the product of those before it and of those after it."""
-    from .cumulative import products_before
-
-    x = rows[..., 0]
-    shape = x.shape
+def others_by_halves(rows: Any, axis: tuple[int, ...]) -> Any:
+    """leave_one_out in terms of products of some elements with as many others."""
+    shape = rows.shape[:-1]
     kept = [i for i in range(len(shape)) if i not in axis]
-    flat = reshape(permute_dims(x, (*kept, *axis)), (*[shape[i] for i in kept], -1))
-    last = len(kept)
-    y = products_before(flat, last, False) * products_before(flat, last, True)
-    y = reshape(y, (*[shape[i] for i in kept], *[shape[i] for i in axis]))
-    return permute_dims(y, tuple([int(i) for i in np.argsort((*kept, *axis))]))
+    order = (*kept, *axis)
+    flat = reshape(permute_dims(rows, (len(shape), *order)), (rows.shape[-1], *[shape[i] for i in kept], -1))
+    factors = {0: flat[0]} | {1 << k: flat[k + 1] for k in range(rows.shape[-1] - 1)}
+    y = products_of_others(factors).get((1 << rows.shape[-1] - 1) - 1, zeros_like(flat[0]))
+    return permute_dims(reshape(y, [shape[i] for i in order]), tuple([order.index(i) for i in range(len(shape))]))
 
 
-OTHERS_BY_SCANS = Equal(others_by_scans)
+#: An array of numbers c0 + c1 e1 + c2 e2 + c3 e1 e2 + ... with ek * ek = 0: coefficients by the bits of their place.
+Nilpotent = dict[int, Any]
+
+
+def products_of_others(x: Nilpotent) -> Nilpotent:
+    """For each element along the last axis the product of all others.
+
+    With the products of pairs as elements, half as many, it is theirs times the other one of the pair.
+    """
+    n = x[0].shape[-1]
+    if n <= 1:
+        return {0: ones_like(x[0])}
+    half = n // 2
+    a, b, alone = [
+        {s: c[..., part] for s, c in x.items()} for part in (slice(half), slice(half, 2 * half), slice(2 * half, None))
+    ]
+    y = products_of_others(joined([times(a, b), alone]))
+    of_pairs, of_last = [{s: c[..., part] for s, c in y.items()} for part in (slice(half), slice(half, None))]
+    return joined([times(of_pairs, b), times(of_pairs, a), of_last])
+
+
+def times(a: Nilpotent, b: Nilpotent) -> Nilpotent:
+    """The products of the elements."""
+    y: Nilpotent = {}
+    for s, c in a.items():
+        for t, d in b.items():
+            if not s & t:
+                y[s | t] = y[s | t] + c * d if s | t in y else c * d
+    return y
+
+
+def joined(parts: list[Nilpotent]) -> Nilpotent:
+    """The elements of all parts, one after the other."""
+    places = sorted(set().union(*parts))
+    return {s: concat([p[s] if s in p else zeros_like(p[0]) for p in parts], axis=-1) for s in places}
+
+
+OTHERS_BY_HALVES = Equal(others_by_halves)
 
 
 def others(x: Any, axis: tuple[int, ...]) -> Any:
