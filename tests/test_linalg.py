@@ -474,6 +474,34 @@ def test_terms_of_a_determinant_at_the_ends_of_the_numbers(scale: float) -> None
         np.testing.assert_allclose(array(c), want, rtol=1e-8, atol=1e-11 * np.abs(want).max())
 
 
+@pytest.mark.parametrize("kind", ["regular", "of low rank", "graded", "small direction", "complex"])
+def test_terms_of_second_derivatives_of_determinants(kind: str) -> None:
+    """D^2 det(a + sin(t) b)[v, w] to order 10, by mpmath: mixed differences at 150 digits, on a circle in t."""
+    n, order = 4, 10
+    (a, b), (v, w) = two(n, n, complex if kind == "complex" else float), two(n, n, float)[::-1]
+    if kind == "of low rank":
+        a = a[:, :1] * a[:1]
+    elif kind == "graded":
+        u, _, vh = np.linalg.svd(a)
+        a = (u * [1, 1e-3, 1e-6, 1e-9]) @ vh
+    elif kind == "small direction":
+        w = 1e-30 * w
+    slope = lambda x: gt.jvp(la.det, (x,), (v,))[1] if kind == "complex" else gt.sum(gt.grad(la.det)(x) * v)
+    second = lambda t: gt.jvp(slope, (a + gt.sin(t) * b,), (w,))[1]
+    got = [complex(c) for c in gt.taylor(second, 0.0, 1.0, order).coefficients]
+    points, values, wants = 32, [], []
+    with mpmath.workdps(150):
+        exactly, h = lambda x: mpmath.matrix(x.tolist()), mpmath.mpf(10) ** -30
+        for j in range(points):
+            x = exactly(a) + mpmath.sin(mpmath.expjpi(mpmath.mpf(2) * j / points) / 4) * exactly(b)
+            at = lambda i, k, x=x: mpmath.det(x + i * h * exactly(v) + k * h * exactly(w))
+            values.append((at(1, 1) - at(1, -1) - at(-1, 1) + at(-1, -1)) / (4 * h * h))
+        for k in range(order + 1):
+            turn = [4**k * mpmath.expjpi(-mpmath.mpf(2) * j * k / points) for j in range(points)]
+            wants.append(complex(sum([y * t for y, t in zip(values, turn, strict=True)]) / points))
+    np.testing.assert_allclose(got, wants, rtol=1e-11, atol=1e-13 * np.abs(wants).max())
+
+
 def test_terms_of_determinants_of_nothing() -> None:
     for shape, value in (((0, 0), 1.0), ((2, 0, 0), [1.0, 1.0]), ((0, 3, 3), [])):
         s = gt.taylor(la.det, np.zeros(shape), np.ones(shape), order=32)

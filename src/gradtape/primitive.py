@@ -42,10 +42,10 @@ class Rule:
 
     __slots__ = ("function", "names")
 
-    def __init__(self, function: Callable[..., Any], skip: int = 0):
+    def __init__(self, function: Callable[..., Any], skip: int = 0, names: tuple[str, ...] = ()):
         self.function = function
         code = function.__code__  # inspect.signature says the same, and would make half of the time of importing
-        self.names = code.co_varnames[skip : code.co_argcount]
+        self.names = names or code.co_varnames[skip : code.co_argcount]
 
     def __call__(self, *given: Any, env: dict[str, Any]) -> Any:
         return self.function(*given, *[env[name] for name in self.names])

@@ -35,6 +35,6 @@ class Solves(NamedTuple):
 
 
 class AtOnce(NamedTuple):
-    """Terms 0..k of y all at once, from the list of terms 0..k of the one argument: `terms(parts, **parameters)`."""
+    """Terms 0..k of y all at once, from the list of terms 0..k of each argument: `terms(*parts, **parameters)`."""
 
     terms: Callable[..., list[Any]]

@@ -9,12 +9,15 @@ polynomial in the order, however close eigenvalues are.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from ..functions.manipulation import concat, stack
 from ..functions.matrices import toeplitz
+from ..functions.products import kron
 
 ndarray = np.ndarray
 #: Gaps larger than this part of the largest absolute eigenvalue are between clusters.
@@ -74,6 +77,19 @@ def clustered(parts: list[Any], coefficients: Any) -> list[Any]:
     return [v @ x @ vh for x in values]
 
 
+def clustered_derivative(a: list[Any], xs: Sequence[list[Any]], coefficients: Any) -> list[Any]:
+    """The terms of f's derivative of order m at A in the directions Xi: the part with e1 ... em of f(A + e1 X1 + ...),
+    ei * ei = 0. Nilpotent matrices serve for the t ei: at t = 0 the argument is Hermitian, and m terms come before."""
+    m, n = len(xs), a[0].shape[-1]
+    one, e = np.eye(2), np.array([[0.0, 0.0], [1.0, 0.0]])
+    units = [reduce(np.kron, [e if i == j else one for j in range(m)]) for i in range(m)]
+    parts = [kron(np.eye(1 << m), x) for x in a] + [np.zeros((n << m, n << m))] * m
+    for unit, x in zip(units, xs, strict=True):
+        for k, part in enumerate(x, 1):
+            parts[k] = parts[k] + kron(unit, part)
+    return [x[..., -n:, :n] for x in clustered(parts, coefficients)[m:]]
+
+
 def decoupled(a: list[Any], inside: ndarray, inverse: ndarray) -> tuple[list[Any], list[Any], list[Any]]:
     """The terms of B, V and V^-1. `inside`: 1 within clusters; `inverse`: of the gaps between them, else 0."""
     b, u, back = [a[0]], [np.eye(len(inside))], [np.eye(len(inside))]
@@ -128,4 +144,4 @@ def total(parts: list[Any]) -> Any:
     return result
 
 
-__all__ = ["APART", "clustered"]
+__all__ = ["APART", "clustered", "clustered_derivative"]

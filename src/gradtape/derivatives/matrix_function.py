@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays.dtypes import numpy_dtype
 from ..arrays.matrix_function_kernels import matrix_function as kernel
 from ..errors import LostGradientError
 from ..functions.creation import asarray
 from ..functions.decompositions import eigh
 from ..functions.elementwise import log, sqrt
 from ..functions.matrices import adjoint, hermitian_part, matrices
-from ..functions.products import row
-from ..functions.static import ones_like
+from ..functions.products import column, row
+from ..functions.static import ones_like, static
 from ..primitive import Core, General, Rule, apply
 from ..taylor_rules import AtOnce, Chosen, Equal
 from ..tensor import Tensor, is_observed, underlying
-from .matrix_clusters import APART, clustered
+from .forward import jvp
+from .matrix_clusters import APART, clustered, clustered_derivative
 from .taylor import taylor
 
 
@@ -35,24 +37,31 @@ def _primitive(m: int) -> General:
         return derivative(a, *directions, g.mT, coefficients=coefficients).mT
 
     arguments = ("a", *xs)
-    names = [arguments, *[("a", *xs[:i], *xs[i + 1 :]) for i in range(m)]]
+    names = [(*n, "coefficients") for n in (arguments, *[("a", *xs[:i], *xs[i + 1 :]) for i in range(m)])]
+    pulls, pushes = [[Rule(rule, names=n) for n in names] for rule in (pull, push)]
     return General(
-        f"matrix_function_{m}", kernel, arguments, [_rule(pull, n) for n in names], [_rule(push, n) for n in names],
+        f"matrix_function_{m}", kernel, arguments, pulls, pushes,
         Core((2,) * (m + 1)), register=m < KNOWN,
-        series=None if m else Chosen(lambda a: series_rule(a)),
+        series=Chosen(series_rule, names=arguments),
     )  # fmt: skip
 
 
-def series_rule(a: Any) -> Any:
+def series_rule(a: Any, *xs: Any) -> Any:
     """By eigenvalues where no two of them are close, so that each of them and its vector are smooth functions; by
     clusters of them for plain matrices; else (None) by derivatives of derivatives."""
+    if len(xs) < 2 and is_apart(a):
+        return SLOPE_BY_EIGEN if xs else BY_EIGEN
+    plain = a.__class__ is np.ndarray and a.size and all([x.shape == a.shape for x in xs])
+    return (SLOPES_BY_CLUSTERS if xs else BY_CLUSTERS) if plain else None
+
+
+def is_apart(a: Any) -> bool:
+    """Whether no two eigenvalues are close, as far as is known."""
     values = underlying(a)
     if values is None or not values.size:
-        return None
+        return False
     w = np.linalg.eigvalsh(values)
-    if bool(np.all(np.diff(w, axis=-1) > APART * np.abs(w).max(axis=-1, keepdims=True))):
-        return BY_EIGEN
-    return BY_CLUSTERS if a.__class__ is np.ndarray else None
+    return bool(np.all(np.diff(w, axis=-1) > APART * np.abs(w).max(axis=-1, keepdims=True)))
 
 
 def _by_eigen(a: Any, coefficients: Any) -> Any:
@@ -61,13 +70,18 @@ def _by_eigen(a: Any, coefficients: Any) -> Any:
     return (v * row(coefficients.f(w))) @ adjoint(v)
 
 
+def _slope_by_eigen(a: Any, x1: Any, coefficients: Any) -> Any:
+    """V (F * V^H X V) V^H, F being f's divided differences (Daleckii and Krein 1965)."""
+    w, v = eigh(a)
+    f, slope = jvp(coefficients.f, (w,), (ones_like(w),))
+    same = static(np.eye(w.shape[-1], dtype=numpy_dtype(w.dtype)), w)
+    divided = (column(f) - row(f)) / (column(w) - row(w) + same) + same * row(slope)
+    return v @ (divided * (adjoint(v) @ x1 @ v)) @ adjoint(v)
+
+
 BY_EIGEN, BY_CLUSTERS = Equal(_by_eigen), AtOnce(clustered)
-
-
-def _rule(function: Any, names: tuple[str, ...]) -> Rule:
-    rule = Rule.__new__(Rule)
-    rule.function, rule.names = function, (*names, "coefficients")
-    return rule
+SLOPE_BY_EIGEN = Equal(_slope_by_eigen)
+SLOPES_BY_CLUSTERS = AtOnce(lambda a, *xs, coefficients: clustered_derivative(a, xs, coefficients))
 
 
 #: How many derivatives are made at once; further ones when they are asked for.

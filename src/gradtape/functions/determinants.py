@@ -7,6 +7,10 @@ symmetry the pullback of a cotangent G is the same with G for dA, dXi. No invers
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Sequence
+from functools import reduce
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,10 +23,10 @@ from ..tensor import underlying
 from . import fft
 from .declare import is_complex
 from .decompositions import svd
-from .elementwise import clip, exp2, floor, imag, log2, real, stop_gradient, where
-from .manipulation import stack
+from .elementwise import add, clip, exp2, floor, imag, log2, maximum, real, stop_gradient, where
+from .manipulation import broadcast_to, concat, stack
 from .matrices import adjoint, conjugate, inverse, matrices, per_matrix, plus
-from .products import column, row
+from .products import row
 from .reductions import max, sum
 from .static import static, zeros
 from .untaped import untaped
@@ -36,26 +40,22 @@ class SlogdetResult(NamedTuple):
 
 
 # -- derivatives ---------------------------------------------------------------------------------------------------
+def _cofactor_series(*given: Any) -> Any:
+    return _SERIES_OF_COFACTORS if all([is_known_finite(x) for x in given]) else None
+
+
 def _det_derivative_primitive(m: int) -> General:
     xs = tuple([f"x{i + 1}" for i in range(m)])
 
     def in_a(d: Any, a: Any, *others: Any) -> Any:
         return det_derivative(a, *others, d)
 
-    rules = [_rule(in_a, "a", *xs)]
-    for i in range(m):
-        rules.append(_rule(in_a, "a", *xs[:i], *xs[i + 1 :]))
+    rules = [Rule(in_a, names=names) for names in (("a", *xs), *[("a", *xs[:i], *xs[i + 1 :]) for i in range(m)])]
     return General(
         f"det_derivative_{m + 1}", kernels.det_derivative, ("a", *xs), rules, rules, Core((2,) * (m + 1)),
         register=m < ORDERS_OF_DET,
-        series=None if m else Chosen(lambda a: _SERIES_OF_COFACTORS if is_known_finite(a) else None),
+        series=Chosen(_cofactor_series, names=("a", *xs)),
     )  # fmt: skip
-
-
-def _rule(function: Any, *names: str) -> Rule:
-    rule = Rule.__new__(Rule)
-    rule.function, rule.names = function, names
-    return rule
 
 
 ORDERS_OF_DET = 4
@@ -88,44 +88,70 @@ _DET = General(
 _CIRCLES = Zero("circles_of_det", kernels.circles_of_det, ("x",), Core((3,)))
 
 
-def _on_circles(function: Any, parts: list[Any], rest: int) -> list[Any]:
-    """Terms of the determinant; with `rest` 1, of the cofactors: of U X V^H det U det V^H conj(U) cof(X) conj(V)^H."""
-    x, half, other = _of_size_one(stack(parts, axis=-3), rest)
-    parts = [x[..., i, :, :] for i in range(len(parts))]
-    x0 = stop_gradient(parts[0])
+def _on_circles(function: Any, arguments: Sequence[list[Any]], rest: int) -> list[Any]:
+    """Terms of the determinant of A; with `rest` 1, of its cofactors, or of derivatives of them at A, linear in X1, ...
+
+    Cofactors of U A V^H are det U det V^H conj(U) times those of A times conj(V)^H.
+    """
+    (x, *xs), powers = _of_size_one([stack(parts, axis=-3) for parts in arguments], rest)
+    x0 = stop_gradient(x[..., 0, :, :])
     u, values, vh = svd(x0)
     uh, v, unit = adjoint(u), adjoint(vh), det(u) * det(vh)
-    first = static(np.eye(x0.shape[-1], dtype=numpy_dtype(x0.dtype)), x0) * row(values) + uh @ (parts[0] - x0) @ v
-    x = stack([first, *[uh @ part @ v for part in parts[1:]]], axis=-3)
-    powers = apply(_CIRCLES, x, rest=rest)  # of the radii, one in each row
-    points = kernels.points_of_det(underlying(x), x.shape, rest)
-    to, back = (fft.fft, fft.ifft) if is_complex(x) else (fft.rfft, fft.irfft)
-    y = function(to(x[..., None, :, :, :] * per_matrix(powers), n=points, axis=-3))
-    y = back(y, n=points, axis=powers.ndim - 1)
-    k = np.arange(len(parts))
-    lead = (slice(None),) * (powers.ndim - 2)
-    own = powers[(*lead, k, k)]
-    terms = y[(*lead, k, k)] / (own if y.ndim == powers.ndim else per_matrix(own))
+    turned = lambda x: uh[..., None, :, :] @ x @ v[..., None, :, :]
+    first = static(np.eye(x0.shape[-1], dtype=numpy_dtype(x0.dtype)), x0) * row(values)
+    x = turned(concat([x[..., :1, :, :] - x0[..., None, :, :], x[..., 1:, :, :]], axis=-3))
+    x = concat([x[..., :1, :, :] + first[..., None, :, :], x[..., 1:, :, :]], axis=-3)
+    xs = [turned(x) for x in xs]
+    size = sum_of([abs(stop_gradient(x)) for x in (x, *xs)]) if xs else x
+    radii = apply(_CIRCLES, size, rest=rest)  # powers of them, one radius in each row
+    points = kernels.points_of_det(underlying(size), x.shape, rest)
+    to, back = (fft.fft, fft.ifft) if any([is_complex(x) for x in (x, *xs)]) else (fft.rfft, fft.irfft)
+    y = function(*[to(x[..., None, :, :, :] * per_matrix(radii), n=points, axis=-3) for x in (x, *xs)])
+    y = back(y, n=points, axis=radii.ndim - 1)
+    k = np.arange(len(arguments[0]))
+    lead = (slice(None),) * (radii.ndim - 2)
+    own = radii[(*lead, k, k)]
+    terms = y[(*lead, k, k)] / (own if y.ndim == radii.ndim else per_matrix(own))
     if rest:
         left, right = per_matrix(unit) * conjugate(u), conjugate(vh)
-        return [(left @ terms[(*lead, i)] @ right) * half * other for i in k]
-    return [unit * terms[(*lead, i)] * half * other for i in k]
+        return [_times_powers(left @ terms[(*lead, i)] @ right, powers) for i in k]
+    return [_times_powers(unit * terms[(*lead, i)], powers[..., 0, 0]) for i in k]
 
 
-def _of_size_one(x: Any, rest: int) -> tuple[Any, Any, Any]:
-    """Polynomials of matrices whose rows and columns are of size 1, about, and two powers of 2 with which determinants
-    (or cofactors) have to be multiplied, one after the other: either may be beyond the numbers."""
+def _exponents(x: Any, axis: tuple[int, ...]) -> Any:
+    """The powers of 2 next to the largest elements along these axes, which stay; 0 for zeros."""
     limits = np.finfo(numpy_dtype(x.dtype))
+    size = max(abs(stop_gradient(x)), axis=axis, keepdims=True)
+    return clip(floor(log2(where(size == 0, 1.0, size))), limits.minexp + 2, limits.maxexp)
+
+
+def _of_size_one(stacks: list[Any], rest: int) -> tuple[list[Any], Any]:
+    """Polynomials A, X1, ... of matrices whose rows and columns are of size 1, about, and the powers of 2 by which
+    determinants of A, or forms of cofactors that are linear in each X, are less than those of what was given."""
+    x, *xs = stacks
     powers: Any = 0.0
-    for place, axis in ((column, -1), (row, -2)):
-        size = max(abs(stop_gradient(x)), axis=(-3, axis))
-        e = place(clip(floor(log2(where(size == 0, 1.0, size))), limits.minexp + 2, limits.maxexp))
-        x = x * exp2(-e)[..., None, :, :]
+    if xs:
+        own = _exponents(x, (-3, -2, -1))
+        apart = [_exponents(other, (-3, -2, -1)) - own for other in xs]
+        stacks = [x, *[_times_powers(other, -e) for other, e in zip(xs, apart, strict=True)]]
+        powers = sum_of(apart)[..., 0, :, :]
+    for axis in ((-3, -1), (-3, -2)):
+        e = reduce(maximum, [_exponents(x, axis) for x in stacks])
+        stacks = [x * exp2(-e) for x in stacks]
+        e = e[..., 0, :, :]
         powers = powers + sum(e, axis=(-2, -1), keepdims=True) - (e if rest else 0.0)
-    if not rest:
-        powers = powers[..., 0, 0]
-    half, most = floor(0.5 * powers), float(limits.maxexp - 1)
-    return x, exp2(clip(half, -most, most)), exp2(clip(powers - half, -most, most))
+    return stacks, powers
+
+
+def _times_powers(x: Any, e: Any) -> Any:
+    """x times 2 to the power e, in two steps, for that power may be beyond the numbers, and the product none."""
+    half, most = floor(0.5 * e), float(np.finfo(numpy_dtype(x.dtype)).maxexp - 1)
+    return x * exp2(clip(half, -most, most)) * exp2(clip(e - half, -most, most))
+
+
+def sum_of(parts: Sequence[Any]) -> Any:
+    """The sum of these arrays."""
+    return reduce(add, parts)
 
 
 def _constant(y: Any, parts: list[Any]) -> list[Any]:
@@ -137,7 +163,7 @@ def _series_of_det(parts: list[Any]) -> list[Any]:
     if 0 in parts[0].shape:
         return _constant(det(parts[0]), parts)
     if len(parts) > 3:
-        return _on_circles(det, parts, 0)
+        return _on_circles(det, [parts], 0)
     x, *others = parts
     terms = [det(x), *[_trace_of_product(det_derivative(x), y) for y in others]]
     if len(others) == 2:
@@ -145,15 +171,25 @@ def _series_of_det(parts: list[Any]) -> list[Any]:
     return terms
 
 
-def _series_of_cofactors(parts: list[Any]) -> list[Any]:
-    if 0 in parts[0].shape:
-        return _constant(det_derivative(parts[0]), parts)
-    if len(parts) > 3:
-        return _on_circles(det_derivative, parts, 1)
-    x, *others = parts
-    terms = [det_derivative(x), *[det_derivative(x, y) for y in others]]
-    if len(others) == 2:
-        terms[2] = terms[2] + 0.5 * det_derivative(x, others[0], others[0])
+def _series_of_cofactors(a: list[Any], *xs: list[Any]) -> list[Any]:
+    """Of the cofactors of a, or their derivative in the directions xs."""
+    first = det_derivative(a[0], *[x[0] for x in xs])
+    shape = first.shape
+    if 0 in shape:
+        return _constant(first, a)
+    if len(a) > 3:
+        return _on_circles(det_derivative, [[broadcast_to(part, shape) for part in y] for y in (a, *xs)], 1)
+    terms = [first]
+    for k in range(1, len(a)):
+        parts = []
+        for places in product(range(k + 1), repeat=len(xs)):  # which term of each direction
+            known = [a[0], *[x[i] for x, i in zip(xs, places, strict=True)]]
+            left = k - builtins.sum(places)
+            if left >= 0:
+                parts.append(det_derivative(*known, a[left]) if left else det_derivative(*known))
+            if left == 2:
+                parts.append(0.5 * det_derivative(*known, a[1], a[1]))
+        terms.append(sum_of(parts))
     return terms
 
 

@@ -495,7 +495,7 @@ def steps(app: Application, y0: Any, ys: list[Series], plain: bool) -> Iterator[
         other = cache(lambda: rule(env=app.environment(None)))
         yield lambda k: term_of(other(), level, k)
     elif isinstance(rule, AtOnce):
-        yield terms.at_once(rule, series[0], parameters)
+        yield terms.at_once(rule, series, zeroth, parameters)
     elif isinstance(primitive, Linear):
         yield terms.linear(primitive, series, zeroth, parameters)
     elif isinstance(primitive, Bilinear):

@@ -175,15 +175,20 @@ def solution(
     return step
 
 
-def at_once(rule: AtOnce, s: Any, parameters: dict[str, Any]) -> Step:
-    """Terms of a function that gives as many at once as are known of its argument."""
+def at_once(rule: AtOnce, series: Sequence[Any], zeroth: Sequence[Any], parameters: dict[str, Any]) -> Step:
+    """Terms of a function that gives as many at once as are known of its arguments."""
     found: list[Any] = []
+    moving = [s for s in series if s is not None]
+
+    def all_terms(s: Any, first: Any, count: int) -> list[Any]:
+        zero = zeros_like(first)
+        terms = [None] * (count - 1) if s is None else [s[j] for j in range(1, count)]
+        return [first, *[zero if term is None else term for term in terms]]
 
     def step(k: int) -> Any:
         if len(found) <= k:
-            zero = zeros_like(s.terms[0])
-            parts = [zero if s[j] is None else s[j] for j in range(max(k, len(s.terms) - 1) + 1)]
-            found[:] = rule.terms(parts, **parameters)
+            count = max(k + 1, min([len(s.terms) for s in moving]))
+            found[:] = rule.terms(*[all_terms(s, x, count) for s, x in zip(series, zeroth, strict=True)], **parameters)
         return found[k]
 
     return step
