@@ -147,6 +147,20 @@ ARGUMENTS: dict[str, Forms] = {
     "vector_norm": each(FORMS), "cond": each(SQUARES), "linalg.diagonal": each(SQUARES), "linalg.trace": each(SQUARES),
     "linalg.outer": {"": (X, V), "not": (M, V)}, "linalg.cross": {"": (M, V), "not": (X, X)},
 }  # fmt: skip
+#: Numbers and lists of Python's beside an array: which dtype comes of them?
+BESIDE: dict[str, tuple[Any, ...]] = {
+    "append": (X, 5.0), "concatenate": ([X, [5.0]],), "convolve": (X, [1.0, 2.0]), "correlate": (X, [1.0, 2.0]),
+    "cross": (M, [1.0, 2.0, 3.0]), "dot": (M, 2.0), "geomspace": (1, np.array(4.0)), "hstack": ([X, [1.0]],),
+    "inner": (X, 2.0), "interp": (1.5, V[[1, 0, 2]], X[:3]), "intersect1d": (X, [1.0]), "isclose": (M, 1.0),
+    "kron": (M, 2.0), "linspace": (0, np.array(4.0)), "logspace": (0, np.array(2.0)), "outer": (X, [1.0, 2.0]),
+    "polyadd": (X, 2.0), "polymul": (X, [1.0, 2.0]), "polyval": (X, 2.0), "polysub": (X, [1]), "select": ([M < 1], [M]),
+    "setdiff1d": (X, [1.0]), "setxor1d": (X, [1.0, 7.0]), "solve": (S, [1.0, 2.0, 3.0]), "stack": ([V, [1, 2, 3]],),
+    "tensordot": (M, [[1.0, 2.0]] * 3, 1), "trapezoid": (X, [0.0, 1.0, 2.0, 4.0]), "union1d": (X, [1.0]),
+    "vdot": (X, [1.0, 2.0, 3.0, 4.0]), "vecdot": (M, [1.0, 2.0, 3.0]), "vstack": ([V, [1.0, 2.0, 3.0]],),
+    "where": (MASK, M, 1),
+}  # fmt: skip
+for name, given in BESIDE.items():
+    ARGUMENTS[name]["beside"] = given
 OF_SQUARES = "det inv slogdet svdvals eigh eigvalsh svd qr pinv cholesky eig eigvals matrix_rank"
 ARGUMENTS.update({name: each(SQUARES) for name in OF_SQUARES.split()})
 

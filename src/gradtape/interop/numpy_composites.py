@@ -13,7 +13,7 @@ import gradtape as gt
 from ..arrays.dtypes import is_floating, numpy_dtype
 from ..errors import NoRuleError
 from ..functions import special
-from ..functions.declare import normalized_axes, one_axis
+from ..functions.declare import NUMBERS, normalized_axes, one_axis
 from ..tensor import underlying
 from .numpy_protocols import converted, plain
 
@@ -260,11 +260,12 @@ def linspace(
     axis: Any = 0, *, device: Any = None,
 ) -> Any:  # fmt: skip
     """numpy.linspace."""
-    start, stop = gt.asarray(start), gt.asarray(stop)
+    start, stop = ends = [x if x.__class__ in NUMBERS else gt.asarray(x) for x in (start, stop)]
     if num < 0:
         raise ValueError(f"numpy.linspace: num must not be negative, and is {num}")
-    steps, rank = num - 1 if endpoint else num, max(start.ndim, stop.ndim)
-    own = np.result_type(numpy_dtype(start.dtype), numpy_dtype(stop.dtype), 1.0)
+    steps, rank = num - 1 if endpoint else num, max(np.ndim(x) for x in ends)
+    alike = [x if x.__class__ in NUMBERS else np.zeros((), numpy_dtype(x.dtype)) for x in ends]
+    own = np.linspace(*alike, 0).dtype
     weights = (np.arange(num) / max(steps, 1)).reshape(-1, *(1,) * rank).astype(np.finfo(own).dtype)
     y = gt.astype(start * (1 - weights) + stop * weights, own)
     if axis != 0:

@@ -40,7 +40,7 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
 # -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order ----------------------
 SAME = """
     array_split column_stack cumprod cumsum cumulative_prod
-    cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
+    cumulative_sum diag diagflat dsplit dstack einsum expand_dims fliplr flipud hsplit imag kron
     matrix_transpose outer ptp real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
 """
@@ -281,7 +281,21 @@ def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return fold(gt.dot, arrays)
 
 
-rules(np, {"cross": _cross, "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes)})
+def of_arrays(function: Rule) -> Rule:
+    """A product to which a number is an array of no axes, of double precision."""
+
+    def rule(a: Any, b: Any, out: Any = None) -> Any:
+        if a.__class__ in NUMBERS or b.__class__ in NUMBERS:
+            a, b = gt.asarray(a), gt.asarray(b)
+        return function(a, b)
+
+    return rule
+
+
+rules(np, {
+    "cross": _cross, "dot": of_arrays(gt.dot), "inner": of_arrays(gt.inner),
+    "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes),
+})  # fmt: skip
 rules(np.linalg, {
     "cholesky": lambda a, /, *, upper=False: linalg.cholesky(as_read(a, "LU"[upper], "cholesky"), upper=upper),
     "norm": linalg.norm,
