@@ -45,7 +45,7 @@ CHOOSING = frozenset(["lower", "higher", "nearest", "inverted_cdf", "closest_obs
 def places(n: Any, q: Any, method: str, function: str) -> tuple[Any, Any, Any]:
     """The elements below and above the quantile q of n elements, and how far between them it lies.
 
-    n may be an array, to which q broadcasts. Raises ValueError for an unknown method.
+    n may be an array, to which q broadcasts; of 0 elements it is the last. Raises ValueError for an unknown method.
     """
     if method not in POSITIONS:
         raise ValueError(f"gradtape.{function}: method is one of {', '.join(POSITIONS)}, not {method!r}")
@@ -54,6 +54,5 @@ def places(n: Any, q: Any, method: str, function: str) -> tuple[Any, Any, Any]:
     way = position - floor
     if method in WAYS:
         way = WAYS[method](way, floor)
-    last = np.maximum(n - 1, 0)
-    below, above = [np.clip(floor + i, 0, last).astype(np.intp) for i in (0, 1)]
+    below, above = [np.minimum(np.maximum(i, 0), n - 1).astype(np.intp) for i in (floor, floor + 1)]
     return (np.where(way > 0, above, below),) * 2 + (0.0 * way,) if method in CHOOSING else (below, above, way)

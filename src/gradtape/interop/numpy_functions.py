@@ -473,7 +473,7 @@ BY_RULE = f"""
     {ON_VALUES} apply_along_axis apply_over_axes array asarray atleast_1d atleast_2d atleast_3d broadcast_arrays
     can_cast copyto count_nonzero einsum_path empty empty_like fill_diagonal full iscomplexobj isrealobj kron
     matrix_norm matrix_rank meshgrid nan_to_num ndim norm ones piecewise place put put_along_axis putmask result_type
-    shape size split stack take vector_norm where zeros
+    shape size split stack take vector_norm zeros
 """
 
 
@@ -484,6 +484,7 @@ def most_of(function: Any) -> float:
 
 
 OWN.update({f: (own_code(f), most_of(f)) for f in RULES if f.__name__ not in BY_RULE.split()})
+OWN[np.where] = lambda condition, *choices: np.where(condition, *choices) if choices else None, math.inf
 for name in ("matrix_norm", "norm", "vector_norm"):  # their rules give arrays of arrays, and quickly
     if (function := getattr(np.linalg, name, None)) is not None:
         OWN[function] = RULES[function], most_of(function)

@@ -20,7 +20,7 @@ from ..functions.declare import normalized_axes
 from ..functions.indexing import scatter
 from ..tensor import concrete, underlying
 from .numpy_composites import along, doubled
-from .numpy_protocols import converted, ldexp, plain
+from .numpy_protocols import converted, plain
 
 Rule = Callable[..., Any]
 
@@ -117,6 +117,25 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * n
     steps = gt.cumulative_sum(correction, axis=axis % p.ndim)
     before = [(1, 0) if a == axis % p.ndim else (0, 0) for a in range(p.ndim)]
     return p + gt.pad(steps, before)
+
+
+def ldexp(x: Any, n: Any) -> Any:
+    """x 2^n, by halves: 2^n alone may overflow."""
+    x, n = gt.asarray(x), gt.asarray(n)
+    if not gt.isdtype(n.dtype, ("bool", "integral")):
+        raise TypeError(f"numpy.ldexp: the exponents must be integers, not {n.dtype}")
+    n = gt.astype(n, np.int64) if gt.isdtype(n.dtype, "bool") else n
+    x = gt.astype(x, np.ldexp.resolve_dtypes((numpy_dtype(x.dtype), np.dtype(np.intc), None))[0])
+    half = gt.astype(gt.clip(n // 2, -1074, 1023), x.dtype)
+    return x * gt.exp2(half) * gt.exp2(gt.astype(gt.clip(n, -2148, 2046), x.dtype) - half)
+
+
+def modf(x: Any) -> tuple[Any, Any]:
+    """numpy.modf: what x is beyond its integer part, and that."""
+    x = gt.asarray(x)
+    x = gt.astype(x, np.modf.resolve_dtypes((numpy_dtype(x.dtype), None, None))[0])
+    whole = gt.trunc(x)
+    return gt.where(gt.isinf(x), 0.0, x) - gt.where(gt.isinf(x), 0.0, whole), whole
 
 
 def frexp(x: Any) -> tuple[Any, Any]:
@@ -427,4 +446,4 @@ TABLE: dict[str, Rule] = SETS | {
 }  # fmt: skip
 
 #: Universal functions.
-UFUNCS: dict[str, Rule] = {"frexp": frexp}
+UFUNCS: dict[str, Rule] = {"frexp": frexp, "ldexp": ldexp, "modf": modf}

@@ -65,6 +65,9 @@ own_of = OWN.get
 #: What becomes a Tensor.
 ARRAYS = RAW - {bool}
 
+#: Keywords that take no array: with them a function's own code can be called as it is.
+NO_ARRAYS = frozenset(["axis", "axes", "ddof", "dtype", "k", "keepdims", "method", "mode", "norm", "offset", "ord"])
+
 #: The keywords by which a function is told to write.
 INTO = frozenset(["out", "overwrite_input"])
 
@@ -90,8 +93,6 @@ def install() -> None:
     KERNELS.update({ufunc: KERNEL_OF[function] for ufunc, function in UFUNCS.items() if function in KERNEL_OF})
     KERNELS.update({np.exp2: np.exp2, np.conjugate: np.conjugate})
     UFUNCS[np.divmod] = lambda a, b: (a // b, a % b)
-    UFUNCS[np.modf] = modf
-    UFUNCS[np.ldexp] = ldexp
     Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
     Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
 
@@ -139,7 +140,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
             if (
                 n > most
                 or (types != TENSORS and types not in PLAIN)
-                or (keywords and (Tensor in map(type, keywords.values()) or not INTO.isdisjoint(keywords)))
+                or (keywords and not keywords.keys() <= NO_ARRAYS)
             ):
                 y = None
             elif n == 1:  # and so on: a loop over the arguments takes as long as NumPy to get here
@@ -200,8 +201,11 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
         if out is not None:
             return into(rule, out, function, arguments, keywords)
     keywords.pop("overwrite_input", None)  # it may, and need not
-    if function in OWN and is_constant(arguments, keywords):
-        return handles(function(*plain(arguments), **plain(keywords)))
+    own = own_of(function)
+    if own is not None and is_constant(arguments, keywords):
+        y = own[0](*plain(arguments), **plain(keywords))
+        if y is not None:
+            return handles(y)
     try:
         return rule(*arguments, **keywords) if keywords else rule(*arguments)
     except TypeError as error:  # NoRuleError is one, too
@@ -214,14 +218,24 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
 
 def handles(y: Any) -> Any:
     """The result of NumPy's own function, with Tensors in place of arrays and numbers."""
-    if y.__class__ in ARRAYS:
+    kind = y.__class__
+    if kind in ARRAYS:
         handle = new(Tensor)
-        handle._data, handle._key = y, 0
+        handle._data = y
+        handle._key = 0
         return handle
-    if not isinstance(y, tuple | list):
+    if kind is bool or not isinstance(y, tuple | list):
         return y
-    parts = [handles(part) for part in y]
-    return parts if isinstance(y, list) else new_tuple(NAMED.get(y.__class__, y.__class__), parts)
+    parts = []
+    for part in y:  # as above: most often they are arrays
+        if part.__class__ in ARRAYS:
+            handle = new(Tensor)
+            handle._data = part
+            handle._key = 0
+            parts.append(handle)
+        else:
+            parts.append(handles(part))
+    return parts if isinstance(y, list) else new_tuple(NAMED.get(kind, kind), parts)
 
 
 def unknown_arguments(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> str:
@@ -276,29 +290,6 @@ def into(rule: Callable[..., Any], out: Any, function: Any, arguments: Any, keyw
     if is_followed((arguments, keywords)):
         raise lost(f"writing into a plain array by {name} (out=)", WITHOUT_OUT)
     return function(*plain(arguments), out=out, **plain(keywords))
-
-
-def ldexp(x: Any, n: Any) -> Any:
-    """x 2^n, by halves: 2^n alone may overflow."""
-    x, n = gt.asarray(x), gt.asarray(n)
-    if not gt.isdtype(n.dtype, ("bool", "integral")):
-        raise TypeError(f"numpy.ldexp: the exponents must be integers, not {n.dtype}")
-    n = gt.astype(n, np.int64) if gt.isdtype(n.dtype, "bool") else n
-    x = gt.astype(x, np.ldexp.resolve_dtypes((numpy_dtype(x.dtype), np.dtype(np.intc), None))[0])
-    half = gt.astype(gt.clip(n // 2, -1074, 1023), x.dtype)
-    return x * gt.exp2(half) * gt.exp2(gt.astype(gt.clip(n, -2148, 2046), x.dtype) - half)
-
-
-def fraction(x: Any) -> Any:
-    """What x is beyond its integer part."""
-    return x - gt.trunc(x)
-
-
-def modf(x: Any) -> Any:
-    """What x is beyond its integer part, and that."""
-    x = gt.asarray(x)
-    x = gt.astype(x, np.modf.resolve_dtypes((numpy_dtype(x.dtype), None, None))[0])
-    return fraction(gt.where(gt.isinf(x), 0.0, x)), gt.trunc(x)
 
 
 # -- Tensors among arguments --------------------------------------------------------------------------------------
@@ -409,8 +400,8 @@ def full_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[
         return without_rule(getattr(ufunc, method), name, (inputs, keywords))
     keywords = {key: value for key, value in keywords.items() if key not in IGNORED and value is not np._NoValue}
     keywords.pop("out", None)
-    masked = method == "__call__" and keywords.get("where", True) is not True
-    if method != "at" and not masked and is_constant(inputs, keywords):
+    alone = method == "__call__" and (not keywords or keywords.get("where", True) is not True)
+    if method != "at" and not alone and is_constant(inputs, keywords):
         value = handles(getattr(ufunc, method)(*plain(inputs), **plain(keywords)))
     else:
         value = rule(ufunc, name, inputs, keywords)

@@ -12,6 +12,7 @@ import gradtape as gt
 
 from ..arrays.dtypes import is_floating, numpy_dtype
 from ..errors import NoRuleError
+from ..functions.declare import shape_of
 from .numpy_protocols import plain
 
 Rule = Callable[..., Any]
@@ -53,7 +54,7 @@ def reducing(name: str) -> Rule:
 
 def axis_of(x: Any, axis: Any) -> Any:
     """The axis; None for the first or last of a number, which NumPy's universal functions let pass."""
-    return None if axis in (0, -1) and not gt.asarray(x).ndim else axis
+    return None if axis in (0, -1) and not shape_of(x) else axis
 
 
 REDUCE = {name: reducing(name) for name in NEUTRAL}
