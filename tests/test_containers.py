@@ -60,6 +60,51 @@ def test_other_keys_are_refused(other: Any) -> None:
             call()
 
 
+MIXED = {"a": np.array(3.0), 1: np.array(2.0)}
+OTHER = {"c": np.array(3.0), 1: np.array(2.0)}
+
+
+def with_output_gradients(seeds: Any) -> Any:
+    with gt.GradientTape() as tape:
+        x = gt.constant(1.0)
+        tape.watch(x)
+        y = {1: 10.0 * x, "a": x}
+    return tape.gradient(y, x, output_gradients=seeds)
+
+
+def with_custom_gradient(slopes: Any) -> Any:
+    @gt.custom_gradient
+    def f(d: Any) -> Any:
+        return {"a": d[1] * d["a"], 1: d[1]}, lambda of_1, of_a: slopes
+
+    return gt.grad(lambda d: f(d)["a"])(MIXED)
+
+
+def with_bounds(least: Any) -> Any:
+    start = {1: np.array(9.0), "a": np.array(9.0)}
+    return gt.minimize(lambda d: d[1] ** 2 + d["a"] ** 2, start, bounds=(least, None)).x
+
+
+def test_keys_of_several_types_in_cotangents_custom_gradients_and_bounds() -> None:
+    assert with_output_gradients(MIXED) == 23.0
+    assert with_custom_gradient(MIXED) == MIXED
+    assert with_bounds(MIXED) == MIXED
+
+
+@pytest.mark.parametrize("call", [with_output_gradients, with_custom_gradient, with_bounds])
+def test_other_keys_are_named(call: Any) -> None:
+    with pytest.raises(ValueError, match=r"has the keys \[1, 'c'\], where \[1, 'a'\] belong"):
+        call(OTHER)
+
+
+def test_gradients_of_keyword_arguments_come_in_the_order_of_the_function() -> None:
+    @gt.custom_gradient
+    def f(x: Any, b: Any, a: Any) -> Any:
+        return x * b**2 * a, lambda g: (g * b**2 * a, 2.0 * g * x * b * a, g * x * b**2)
+
+    assert gt.grad(lambda v: f(v[0], a=v[2], b=v[1]))([2.0, 3.0, 5.0]) == [45.0, 60.0, 18.0]
+
+
 def test_errors_name_the_leaf_that_is_meant() -> None:
     assert label([{"b": 1.0, "a": (2.0, 3.0)}]) == ["argument 0['a'][0]", "argument 0['a'][1]", "argument 0['b']"]
 

@@ -112,8 +112,9 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], type[Exception]]] = {
     "ldexp of no integer": (lambda x: np.ldexp(x, 1.5), TypeError),
     "a fraction of a matrix' power": (lambda x: np.linalg.matrix_power(x[:, :2], 2.7), TypeError),
     "a triangle of no matrix": (lambda x: np.vander(x), ValueError),
-    "trim_zeros of an axis too many": (lambda x: np.trim_zeros(x[0], axis=5), np.exceptions.AxisError),
 }
+if np.lib.NumpyVersion(np.__version__) >= "2.2.0":
+    REFUSED["trim_zeros of an axis too many"] = (lambda x: np.trim_zeros(x[0], axis=5), np.exceptions.AxisError)
 
 
 @pytest.mark.parametrize("name", REFUSED)

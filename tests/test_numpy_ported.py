@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
+from gradtape.arrays.quantile_methods import POSITIONS
 
 X = np.array([[0.3, -1.2, 0.7, 2.0], [1.5, 0.9, -0.4, 0.1]])
 V = np.array([1.5, -0.5, 2.0, 0.25])
@@ -36,6 +37,19 @@ CALLS = {
     "eig": (lambda x: np.abs(np.linalg.eig(x)[1]), MATRIX),
     "tensorinv": (lambda x: np.linalg.tensorinv(x.reshape(3, 1, 3), ind=1), MATRIX),
     "tensorsolve": (np.linalg.tensorsolve, MATRIX, V[:3]), "lstsq": (lambda a, b: np.linalg.lstsq(a, b)[0], X.T, V),
+    "logspace along an axis": (lambda a, b: np.logspace(a, b, 3, axis=1), V, V[::-1].copy()),
+    "linspace along an axis": (lambda a, b: np.linspace(a, b, 3, axis=-1), V, V[::-1].copy()),
+    "geomspace along an axis": (lambda a, b: np.geomspace(a, b, 4, axis=1), V, 3 * V),
+    "roots at 0": (lambda p: np.sort(np.abs(np.roots([0.0, p[0], p[1], p[2], 0.0]))), V),
+    "choose": (lambda x: np.choose([0, 3, -1, 1], [x, 2 * x], mode="wrap"), V),
+    "svd of a Hermitian matrix": (lambda x: np.linalg.svd(x + x.T, hermitian=True)[1], MATRIX),
+    "pinv of a Hermitian matrix": (lambda x: np.linalg.pinv(x + x.T, hermitian=True), MATRIX),
+    "maximum of nothing": (lambda x: np.max(x[:0], initial=x[0]), V),
+    "folded from an initial value": (lambda x: np.subtract.reduce(x, initial=x[0] ** 2), V),
+    **{
+        f"{f.__name__} {method}": (lambda x, f=f, method=method: f(x, [30.0, 62.0], axis=1, method=method), X)
+        for f in (np.percentile, np.nanpercentile) for method in POSITIONS
+    },
 }  # fmt: skip
 
 
@@ -78,9 +92,9 @@ def test_counts_and_positions_are_constants():
     assert np.bincount(gt.asarray(PLACES)).tolist() == [2, 1, 1]
     common = gt.grad(lambda x: gt.sum(np.intersect1d(x, V[:2]) * np.array([1.0, 2.0])))(V)
     assert common.tolist() == [2.0, 1.0, 0.0, 0.0]
-    with gt.GradientTape() as tape, pytest.raises(gt.NoRuleError, match="method='lower'"):
+    with gt.GradientTape() as tape, pytest.raises(gt.NoRuleError, match="weights="):
         tape.watch(x)
-        np.nanquantile(x, 0.5, method="lower")
+        np.nanquantile(x, 0.5, method="inverted_cdf", weights=V)
 
 
 #: Functions about files, text, memory, dates, indices or NumPy itself: what they give is no number to differentiate.

@@ -182,7 +182,7 @@ def test_dtype():
     check(lambda x: np.multiply(x, 3, dtype=np.float32), X.astype(np.float64), differentiable=False)
     assert np.sin(gt.asarray(V), dtype=np.float32).dtype == np.float32
     assert np.add.reduce(gt.asarray(V), dtype=np.float32).dtype == np.float32
-    with pytest.raises(TypeError, match=r"numpy\.add: cannot cast from float64 to int64 by rule 'same_kind'"):
+    with pytest.raises(TypeError, match=r"annot cast .*float64.* to .*int64.* rule 'same_kind'"):
         np.add(gt.asarray(V), 1, dtype=int)
     with pytest.raises(TypeError, match="'safe'"):
         np.sin(gt.asarray(V), dtype=np.float32, casting="safe")
@@ -358,10 +358,8 @@ def test_linear_algebra(name):
     check(LINALG[name], np.array([[2.0, 0.5], [0.3, 1.5]]))
 
 
-def test_without_a_tape_errors_and_refusals_are_those_of_the_rules():
+def test_without_a_tape_nothing_is_written_into_tensors_but_by_their_handles():
     x = gt.asarray(X)
-    with pytest.raises(ValueError, match="gradtape"):
-        np.concatenate([x, gt.asarray(V)])
     y = np.zeros(6)
     assert np.concatenate([x[0], x[1]], out=y) is y
     np.testing.assert_allclose(y, X.ravel())
@@ -437,11 +435,25 @@ def test_functions_that_write_into_a_tensor():
     np.testing.assert_array_equal(m.numpy(), [[V[0], 4], [0, V[0]]])
 
 
+@pytest.mark.parametrize("write", [np.putmask, np.place])
+def test_masked_writing_repeats_the_values(write):
+    mask, expected = V.min() < V, V.copy()
+    write(expected, mask, [5.0, 7.0])
+    x, v = gt.asarray(V), gt.asarray([5.0, 7.0])
+    with gt.GradientTape() as tape:
+        tape.watch([x, v])
+        y = x * 1.0
+        write(y, mask, v)
+        loss = gt.sum(y)
+    assert y.tolist() == expected.tolist()
+    g, h = tape.gradient(loss, [x, v])
+    assert g.tolist() == (~mask * 1.0).tolist() and gt.sum(h) == mask.sum()
+
+
 def test_functions_that_write_elsewhere_leave_the_tensor_alone():
     x = gt.asarray(np.array(V))
-    for f in (lambda: np.putmask(x, V > 0, 0.0), lambda: np.place(x, V > 0, [0.0]), lambda: np.copyto(x, 1j)):
-        with pytest.raises((TypeError, ValueError)):
-            f()
+    with pytest.raises(TypeError, match="cannot cast"):
+        np.copyto(x, 1j)
     assert x.tolist() == V.tolist()
 
 

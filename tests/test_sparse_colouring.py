@@ -21,6 +21,8 @@ from gradtape.derivatives.sparse.colouring import (
 from gradtape.derivatives.sparse.decompression import Substitution, star_readings
 from gradtape.derivatives.sparse.orders import ORDERS, best_colouring, column_graph, fewest
 
+from .random_sparse import random_sparse
+
 
 def pattern_of(a: Any) -> Any:
     p = sp.csr_array(sp.csr_array(a) != 0)
@@ -59,7 +61,7 @@ def of_edges(n: int, edges: Any) -> Any:
 
 def random_symmetric(seed: int, n: int = 40, density: float = 0.06) -> Any:
     rng = np.random.default_rng(seed)
-    a = sp.random_array((n, n), density=density, rng=rng).toarray()
+    a = random_sparse(rng, n, n, density).toarray()
     return a + a.T + (np.diag(rng.normal(size=n)) if seed % 2 else 0)
 
 
@@ -95,7 +97,7 @@ def test_random_colourings_are_valid(seed: int, order: str) -> None:
     check_columns(p, best_colouring(p, "columns", order))
     check_two_colours(p, best_colouring(p, "star", order), star=True)
     check_two_colours(p, best_colouring(p, "acyclic", order), star=False)
-    q = pattern_of(sp.random_array((30, 50), density=0.1, rng=np.random.default_rng(seed)))
+    q = pattern_of(random_sparse(np.random.default_rng(seed), 30, 50, 0.1))
     check_columns(q, best_colouring(q, "columns", order))
     assert count(best_colouring(q, "columns", order)) >= fewest(q, "columns")
 

@@ -16,6 +16,7 @@ from gradtape.derivatives.sparse.decompression import alone_in_row, rows_and_col
 from gradtape.derivatives.sparse.detection import hessian_pattern, jacobian_pattern
 from gradtape.derivatives.sparse.orders import ORDERS
 
+from .random_sparse import random_sparse
 from .test_sparse_colouring import check_columns, check_two_colours
 
 Step = Callable[[Any], Any]
@@ -23,7 +24,7 @@ Step = Callable[[Any], Any]
 
 def factor(rng: np.random.Generator, rows: int, columns: int) -> Any:
     """A matrix in which most entries are 0."""
-    return sp.random_array((rows, columns), density=min(1.0, 2 / columns), rng=rng, format="csr")
+    return random_sparse(rng, rows, columns, min(1.0, 2 / columns))
 
 
 #: Steps from a vector of n elements to another: what makes one of a generator of random numbers.

@@ -17,7 +17,7 @@ from .errors import missing_extra
 from .functions.creation import asarray
 from .functions.manipulation import concat, reshape
 from .functions.reductions import sum as sum_of
-from .nest import flatten
+from .nest import check_keys, flatten
 
 ndarray = np.ndarray
 
@@ -128,6 +128,7 @@ def flat_bounds(bounds: Any, vectors: Vectors, scipy_bounds: Any) -> Any:
             sides.append(np.full(vectors.size, without if side is None else float(side)))
             continue
         leaves, structure = flatten(side, none_is_leaf=True)
+        check_keys(vectors.structure, structure, "minimize", "bounds")
         if len(leaves) != len(vectors.leaves):
             raise wrong
         filled = []

@@ -32,7 +32,7 @@ from .functions.declare import result_type, shape_of
 from .functions.elementwise import conj, positive
 from .functions.manipulation import broadcast_to, reshape
 from .functions.static import zeros_like
-from .nest import flatten
+from .nest import check_keys, flatten
 from .sweep import Trace, fit, reaches, run
 from .tensor import Tensor, Variable, ndarray, new, tensor, tracked
 from .virtual.batched import Batched, unbatched
@@ -571,7 +571,8 @@ def cotangents_given(target: Any, output_gradients: Any) -> list[Any]:
     if isinstance(output_gradients, Tensor):
         return [output_gradients]
     if not isinstance(target, Tensor):
-        given, _ = flatten(output_gradients, none_is_leaf=True)
+        given, structure = flatten(output_gradients, none_is_leaf=True)
+        check_keys(flatten(target)[1], structure, "GradientTape.gradient", "output_gradients")
         return given
     if isinstance(output_gradients, list | tuple) and len(output_gradients) == 1:
         (only,) = output_gradients

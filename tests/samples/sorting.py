@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradtape.arrays.quantile_methods import POSITIONS
 from gradtape.functions import sorting as s
 from gradtape.primitive import REGISTRY, apply
 
@@ -62,7 +63,7 @@ for axis in (0, -1, (0, 2)):
         sample("sort", lambda x, a=axis, k=keepdims: s.quantile(x, [[0.0, 0.3], [0.75, 1.0]], a, keepdims=k), CUBE,
                numpy=lambda x, a=axis, k=keepdims: np.quantile(x, [[0.0, 0.3], [0.75, 1.0]], axis=a, keepdims=k),
                label=f"quantile along {axis} {keepdims}")  # fmt: skip
-for method in s.BETWEEN:
+for method in POSITIONS:
     sample("sort", lambda x, m=method: s.percentile(x, 40, axis=0, method=m), MATRIX,
            numpy=lambda x, m=method: np.percentile(x, 40, axis=0, method=m), label=f"percentile {method}")  # fmt: skip
 sample("sort", s.median, np.array([1.0, np.nan, 2.0]), numpy=np.median, smooth=False, label="median of NaN")

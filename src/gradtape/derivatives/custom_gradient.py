@@ -21,7 +21,7 @@ from ..errors import warn
 from ..functions.creation import asarray
 from ..functions.elementwise import conj
 from ..functions.static import zeros
-from ..nest import flatten
+from ..nest import Structure, check_keys, flatten
 from ..primitive import General, leave_records
 from ..sweep import transposed
 from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch
@@ -230,14 +230,15 @@ class CustomGradient:
         f = self.f
         name = getattr(f, "__name__", "custom_gradient")
         positional = len(flatten(args, none_is_leaf=True)[0])
-        leaves, structure = flatten((args, in_order(f, kwargs)), none_is_leaf=True)
+        named = in_order(f, kwargs)
+        leaves, structure = flatten((*args, *named.values()), none_is_leaf=True)
         shapes: list[Any] = []
 
         def body(leaves: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
-            args, kwargs = structure.unflatten(leaves)
+            given = structure.unflatten(leaves)
             watcher = VariableWatcher()
             with observed_by((*active(), watcher)):
-                result = f(*args, **kwargs)
+                result = f(*given[: len(args)], **dict(zip(named, given[len(args) :], strict=True)))
             if not isinstance(result, tuple) or len(result) != 2 or not callable(result[1]):
                 raise TypeError(f"custom_gradient: {name} must return (outputs, grad_fn)")
             outputs, shape = flatten(result[0], none_is_leaf=True)
@@ -249,7 +250,8 @@ class CustomGradient:
                     f"custom_gradient: {name} reads the Variable {variables[0].name!r}, so its grad_fn must take a "
                     "keyword argument `variables` and return (gradients, variable_gradients)"
                 )
-            pull = pullback(name, result[1], [(y.shape, y.dtype) for y in outputs], leaves, positional, variables)
+            specs = [(y.shape, y.dtype) for y in outputs]
+            pull = pullback(name, result[1], specs, leaves, structure, positional, variables)
             return outputs, pull, variables
 
         handles, _, _ = perform(body, [own_handle(leaf) for leaf in leaves], name)
@@ -276,6 +278,7 @@ def pullback(
     grad_fn: Callable[..., Any],
     specs: list[Any],
     leaves: list[Any],
+    structure: Structure,
     positional: int,
     variables: list[Variable],
 ) -> Pull:
@@ -303,7 +306,10 @@ def pullback(
                 )
         else:
             of_arguments = grad_fn(*upstream)
-        parts, _ = flatten(of_arguments, none_is_leaf=True)
+        parts, given = flatten(of_arguments, none_is_leaf=True)
+        each = structure.parts or ()
+        whole = each[0] if len(each) == 1 and not isinstance(of_arguments, tuple) else structure
+        check_keys(whole, given, "custom_gradient", f"a gradient of {name}")
         return [as_cotangent(p) for p in [*matched(parts), *of_variables]]
 
     def matched(parts: list[Any]) -> list[Any]:

@@ -10,7 +10,7 @@ from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
 from ..primitive import Alike, Axes, General, Linear, apply, scale
 from ..taylor_rules import Solves
-from .declare import dtype_of, normalized_axes, operand, shape_of
+from .declare import dtype_of, one_axis, operand, shape_of
 from .elementwise import not_equal
 from .manipulation import FULL, astype, broadcast_to, concat, reshape
 from .reductions import as_asked
@@ -87,12 +87,12 @@ def _prepared(x: Any, axis: int | None, dtype: Any, name: str, flatten: bool) ->
     if dtype is not None:
         x = astype(x, dtype)
     if not shape or (axis is None and flatten):
-        x, axis, shape = reshape(x, (-1,)), 0, (-1,)
+        x, axis, shape = reshape(x, (-1,)), 0 if axis is None else axis, (-1,)
     if axis is None:
         if len(shape) != 1:
             raise ValueError(f"gradtape.{name}: axis must be given for an array of {len(shape)} axes")
         axis = 0
-    (axis,) = normalized_axes(axis, len(shape), name)
+    axis = one_axis(axis, len(shape), name)
     return x, axis
 
 
@@ -179,7 +179,7 @@ def diff(x: Any, /, *, axis: int = -1, n: int = 1, prepend: Any = None, append: 
     x = operand(x, "diff", "x")
     if n < 0:
         raise ValueError(f"gradtape.diff: n must not be negative, and is {n}")
-    (axis,) = normalized_axes(axis, len(shape_of(x)), "diff")
+    axis = one_axis(axis, len(shape_of(x)), "diff")
     ends = [None if e is None else _end(operand(e, "diff", "an end"), shape_of(x), axis) for e in (prepend, append)]
     parts = [part for part in (ends[0], x, ends[1]) if part is not None]
     y = concat(parts, axis=axis) if len(parts) > 1 else x

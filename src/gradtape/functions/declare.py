@@ -204,6 +204,11 @@ def normalized_axes(axis: Any, ndim: int, function: str = "") -> tuple[int, ...]
     return tuple(result)
 
 
+def one_axis(axis: Any, ndim: int, function: str) -> int:
+    """One axis as a non-negative int. Raises TypeError for what is no integer, AxisError for one out of range."""
+    return normalized_axes((axis,), ndim, function)[0]
+
+
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of a Tensor, an array or a number."""
     shape = getattr(x, "shape", None)

@@ -29,7 +29,7 @@ from ..tensor import (
     new,
     touch,
 )
-from .declare import contains_tensor, dtype_of, normalized_axes, operand, shape_of
+from .declare import contains_tensor, dtype_of, one_axis, operand, shape_of
 from .elementwise import where
 from .manipulation import astype, broadcast_to, moveaxis, reshape
 from .masked_parts import MaskedPart, RaggedError
@@ -504,7 +504,7 @@ def take(x: Any, indices: Any, /, *, axis: int | None = None, mode: str = "raise
     x = operand(x, "take", "x")
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    (axis,) = normalized_axes(axis, len(shape_of(x)), "take")
+    axis = one_axis(axis, len(shape_of(x)), "take")
     indices = integers(indices, "take")
     n = shape_of(x)[axis]
     if mode == "clip":
@@ -557,13 +557,13 @@ def take_along_axis(x: Any, indices: Any, /, *, axis: int | None = -1) -> Any:
     x, indices = operand(x, "take_along_axis", "x"), integers(indices, "take_along_axis")
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
-    (axis,) = normalized_axes(axis, len(shape_of(x)), "take_along_axis")
+    axis = one_axis(axis, len(shape_of(x)), "take_along_axis")
     return getitem(x, _along(x, indices, axis))
 
 
 def put_along_axis(x: Tensor, indices: Any, values: Any, axis: int) -> None:
     """x[i, indices[i, j, ...], ...] = values[i, j, ...]: writes into the handle x, as x[key] = values does."""
-    (axis,) = normalized_axes(axis, len(shape_of(x)), "put_along_axis")
+    axis = one_axis(axis, len(shape_of(x)), "put_along_axis")
     setitem(x, _along(x, integers(indices, "put_along_axis"), axis), values)
 
 

@@ -14,7 +14,7 @@ from ..arrays.numpy_kernels import own_code, split_evenly
 from ..context import active
 from ..primitive import Linear, Zero, apply, apply_linear
 from ..tensor import Tensor, tensor
-from .declare import NUMBERS, as_dtype, fitting, normalized_axes, operand, result_type, shape_of
+from .declare import NUMBERS, as_dtype, fitting, normalized_axes, one_axis, operand, result_type, shape_of
 from .static import full
 from .untaped import untaped
 
@@ -329,7 +329,7 @@ def concat(arrays: Any, /, *, axis: int | None = 0) -> Any:
     if axis is None:
         parts, axis = [ravel(x) for x in parts], 0
     shapes = [shape_of(x) for x in parts]
-    (axis,) = normalized_axes(axis, len(shapes[0]), "concat")
+    axis = one_axis(axis, len(shapes[0]), "concat")
     end, ends = 0, []
     for shape in shapes:
         if len(shape) != len(shapes[0]) or shape[:axis] + shape[axis + 1 :] != shapes[0][:axis] + shapes[0][axis + 1 :]:
@@ -359,7 +359,7 @@ def stack(arrays: Any, /, *, axis: int = 0) -> Any:
     for x in parts:
         if shape_of(x) != shape:
             raise ValueError(f"gradtape.stack: shapes {shape} and {shape_of(x)} differ")
-    (axis,) = normalized_axes(axis, len(shape) + 1, "stack")
+    axis = one_axis(axis, len(shape) + 1, "stack")
     return apply(_STACK, *parts, axis=axis)
 
 
@@ -398,7 +398,7 @@ def unstack(x: Any, /, *, axis: int = 0) -> tuple[Any, ...]:
     2.0
     """
     x, shape = array_and_shape(x, "unstack")
-    (axis,) = normalized_axes(axis, len(shape), "unstack")
+    axis = one_axis(axis, len(shape), "unstack")
     return tuple([_get(x, (FULL,) * axis + (i,)) for i in range(shape[axis])])
 
 
@@ -414,7 +414,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     [[1.0], [2.0, 3.0]]
     """
     x, shape = array_and_shape(x, "split")
-    (axis,) = normalized_axes(axis, len(shape), "split")
+    axis = one_axis(axis, len(shape), "split")
     if not np.ndim(indices_or_sections) and shape[axis] % _sections(indices_or_sections, "split"):
         raise ValueError(f"gradtape.split: {shape[axis]} elements have no {indices_or_sections} equal parts")
     return array_split(x, indices_or_sections, axis)
@@ -423,7 +423,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """split, where the parts of a number of sections may differ by one element."""
     x, shape = array_and_shape(x, "array_split")
-    (axis,) = normalized_axes(axis, len(shape), "array_split")
+    axis = one_axis(axis, len(shape), "array_split")
     n = shape[axis]
     if np.ndim(indices_or_sections):
         cuts = [index(i) for i in indices_or_sections]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays.libraries import to_numpy
 from ..tensor import Tensor, tensor, to_array
-from .declare import default_float, normalized_axes, operand, shape_of
+from .declare import default_float, one_axis, operand, shape_of
 from .elementwise import equal
 from .indexing import integers, take
 from .manipulation import astype, reshape
@@ -67,7 +67,7 @@ def one_hot(indices: Any, /, num_classes: int, *, dtype: Any = None, axis: int =
     """
     indices = integers(indices, "one_hot")
     shape = shape_of(indices)
-    (axis,) = normalized_axes(axis, len(shape) + 1, "one_hot")
+    axis = one_axis(axis, len(shape) + 1, "one_hot")
     classes = np.arange(num_classes).reshape([-1 if a == axis else 1 for a in range(len(shape) + 1)])
     expanded = reshape(indices, (*shape[:axis], 1, *shape[axis:]))
     return astype(equal(expanded, static(classes, indices)), dtype or default_float(indices))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..primitive import Axes, Linear, apply_linear
 from ..tensor import Tensor
-from .declare import dtype_of, normalized_axes, operand, shape_of
+from .declare import dtype_of, normalized_axes, one_axis, operand, shape_of
 from .indexing import getitem, scatter, updated
 from .manipulation import FULL, Axis, array_and_shape, astype, broadcast_to, concat, ravel, reshape, swapaxes
 from .static import full
@@ -103,7 +103,7 @@ def repeat(x: Any, repeats: Any, /, *, axis: int | None = None) -> Any:
     x, shape = array_and_shape(x, "repeat")
     if axis is None:
         x, shape, axis = ravel(x), (prod(shape),), 0
-    (axis,) = normalized_axes(axis, len(shape), "repeat")
+    axis = one_axis(axis, len(shape), "repeat")
     if isinstance(repeats, Tensor):
         repeats = repeats.numpy()
     counts = np.asarray(repeats)

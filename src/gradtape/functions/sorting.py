@@ -9,8 +9,9 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
+from ..arrays.quantile_methods import CHOOSING, places
 from ..primitive import Alike, Axes, General, Linear, Zero, apply
-from .declare import normalized_axes, operand, shape_of
+from .declare import one_axis, operand, shape_of
 from .elementwise import isnan, where
 from .manipulation import expand_dims, permute_dims, reshape
 from .reductions import Axis, axes_of
@@ -62,7 +63,7 @@ def _along_one(x: Any, axis: int | None, name: str) -> tuple[Any, int]:
     x = operand(x, name, "x")
     if axis is None:
         return reshape(x, (-1,)), 0
-    (axis,) = normalized_axes(axis, len(shape_of(x)), name)
+    axis = one_axis(axis, len(shape_of(x)), name)
     return x, axis
 
 
@@ -192,9 +193,10 @@ def quantile(
 ) -> Any:
     """The values below which the fractions q (constants in [0, 1]) of the elements along the axes (all by default) lie.
 
-    `method`: between two elements "linear", "lower", "higher", "nearest" or "midpoint". The shape is q's, then x's
-    without those axes (or with ones there if `keepdims`); NaN where there is one among the elements. Raises
-    ValueError for a q outside [0, 1], an unknown method, or no elements; TypeError for what is no array.
+    `method`: one of NumPy's thirteen, between two elements "linear", "lower", "higher", "nearest" or "midpoint", or
+    "hazen", "weibull", "inverted_cdf" and so on. The shape is q's, then x's without those axes (or with ones there if
+    `keepdims`); NaN where there is one among the elements. Raises ValueError for a q outside [0, 1], an unknown
+    method, or no elements; TypeError for what is no array.
 
     >>> import gradtape as gt
     >>> gt.quantile(gt.asarray([1.0, 2.0, 4.0]), [0.0, 0.75]).tolist()
@@ -205,31 +207,19 @@ def quantile(
     fractions = np.asarray(q, dtype=np.float64)
     if not np.logical_and(fractions >= 0, fractions <= 1).all():
         raise ValueError("gradtape.quantile: q must lie in [0, 1]")
-    if method not in BETWEEN:
-        raise ValueError(f"gradtape.quantile: method is one of {', '.join(BETWEEN)}, not {method!r}")
     rows, kept = _sorted_rows(x, axis, "quantile")
-    place = fractions.reshape(-1) * (rows.shape[-1] - 1)
-    below = np.floor(place).astype(int)
-    above = np.ceil(place).astype(int)
-    weight = BETWEEN[method](place - below, below)
+    below, above, weight = places(rows.shape[-1], fractions.reshape(-1), method, "quantile")
     dtype = numpy_dtype(rows.dtype) if kind_of(rows.dtype) == "f" else np.dtype(np.float64)
-    low, high = take(rows, below, axis=-1), take(rows, above, axis=-1)
-    between = low + (high - low) * static(weight.astype(dtype), rows)
-    y = where(static(weight == 0, rows), low, where(static(weight == 1, rows), high, between))
-    y = where(any_of(isnan(rows), axis=-1, keepdims=True), math.nan, y)
+    y = low = take(rows, below, axis=-1)
+    if method not in CHOOSING:
+        high = take(rows, above, axis=-1)
+        between = low + (high - low) * static(weight.astype(dtype), rows)
+        y = where(static(weight == 0, rows), low, where(static(weight == 1, rows), high, between))
+    if kind_of(rows.dtype) in "fc":
+        y = where(any_of(isnan(rows), axis=-1, keepdims=True), math.nan, y)
     rank = len(y.shape)
     y = permute_dims(y, (rank - 1, *range(rank - 1)))
     return reshape(y, (*fractions.shape, *(kept if keepdims else y.shape[1:])))
-
-
-#: How far from the lower to the higher element each method goes.
-BETWEEN: dict[str, Any] = {
-    "linear": lambda t, below: t,
-    "lower": lambda t, below: np.zeros_like(t),
-    "higher": lambda t, below: np.where(t > 0, 1.0, 0.0),
-    "nearest": lambda t, below: np.where((t > 0.5) | ((t == 0.5) & (below % 2 == 1)), 1.0, 0.0),  # a half: the even one
-    "midpoint": lambda t, below: np.where(t > 0, 0.5, 0.0),
-}
 
 
 def percentile(

@@ -10,10 +10,12 @@ import numpy as np
 
 import gradtape as gt
 
+from ..arrays.dtypes import is_floating, numpy_dtype
 from ..errors import NoRuleError
 from ..functions import special
-from ..functions.declare import normalized_axes
-from .numpy_protocols import plain
+from ..functions.declare import NUMBERS, normalized_axes, one_axis
+from ..tensor import underlying
+from .numpy_protocols import converted, plain
 
 Rule = Callable[..., Any]
 
@@ -29,9 +31,15 @@ def numbers(a: Any) -> Any:
     return gt.astype(a, np.float64) if gt.isdtype(a.dtype, ("bool", "integral")) else a
 
 
+def doubled(x: Any) -> Any:
+    """x in double precision at least, as NumPy computes statistics and polynomials."""
+    x = gt.asarray(x)
+    return gt.astype(x, np.result_type(numpy_dtype(x.dtype), np.float64))
+
+
 def cut(x: Any, axis: int, *slices: slice) -> list[Any]:
     """x with each of the slices taken along one axis."""
-    before = (slice(None),) * normalized_axes(axis, x.ndim)[0]
+    before = (slice(None),) * one_axis(axis, x.ndim, "slices")
     return [x[(*before, s)] for s in slices]
 
 
@@ -44,9 +52,12 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = np._NoValue, append:
 
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """numpy.ediff1d."""
-    ends = [gt.reshape(x, (-1,)) if x is not None else None for x in (to_begin, to_end)]
-    parts = [ends[0], diff(gt.reshape(ary, (-1,))), ends[1]]
-    return gt.concat([x for x in parts if x is not None], axis=0)
+    steps = diff(gt.reshape(ary, (-1,)))
+
+    def end(x: Any) -> list[Any]:
+        return [] if x is None else [converted(gt.ravel(gt.asarray(x)), steps.dtype, "same_kind", "numpy.ediff1d")]
+
+    return gt.concat([*end(to_begin), steps, *end(to_end)], axis=0)
 
 
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
@@ -56,7 +67,7 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     if min([f.shape[i] for i in axes], default=2) < 2:
         raise ValueError("numpy.gradient: two elements or more are needed along each axis")
     steps = list(varargs) * len(axes) if len(varargs) == 1 else list(varargs) or [1.0] * len(axes)
-    if edge_order != 1 or any(np.ndim(plain(h)) for h in steps):
+    if edge_order != 1 or any(np.ndim(plain(h)) for h in varargs):
         raise NoRuleError("numpy.gradient has a rule in gradtape for equal spacing and edge_order=1 only")
     if len(steps) != len(axes):
         raise TypeError(f"numpy.gradient: {len(varargs)} spacings for {len(axes)} axes")
@@ -83,7 +94,10 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """numpy.interp: the line through the two nearest points; constant outside."""
     if period is not None:
         raise NoRuleError("numpy.interp with period= has no rule in gradtape; reduce x by % first")
-    x, xp, fp = gt.asarray(x), gt.asarray(xp), gt.asarray(fp)
+    x, xp = [converted(x, np.float64, "safe", "numpy.interp") for x in (x, xp)]
+    fp = doubled(fp)
+    if xp.shape != fp.shape or xp.ndim != 1 or not xp.size:
+        raise ValueError(f"numpy.interp: xp and fp must be vectors of one length, not of shapes {xp.shape}, {fp.shape}")
     low = gt.clip(gt.searchsorted(xp, x, side="right") - 1, 0, xp.size - 2)
     at, start, step = xp[low], fp[low], xp[low + 1] - xp[low]
     y = start + (x - at) / step * (fp[low + 1] - start)
@@ -99,9 +113,14 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     """numpy.choose."""
-    if mode != "raise":
-        raise NoRuleError(f"numpy.choose with mode={mode!r} has no rule in gradtape; clip the indices first")
-    parts = list(choices)
+    parts, a = list(choices), converted(a, np.intp, "same_kind", "numpy.choose")
+    known = underlying(a)
+    if mode == "clip":
+        a = gt.clip(a, 0, len(parts) - 1)
+    elif mode == "wrap":
+        a = a % len(parts)
+    elif mode != "raise" or (known is not None and np.any((known < 0) | (known >= len(parts)))):
+        raise ValueError(f"numpy.choose: mode={mode!r}, or an entry of a is no number of one of {len(parts)} choices")
     return fold(lambda rest, i: gt.where(gt.equal(a, i), parts[i], rest), range(1, len(parts)), parts[0])
 
 
@@ -165,15 +184,20 @@ def cov(
         raise NoRuleError("numpy.cov with weights has no rule in gradtape")
 
     def rows(x: Any) -> Any:
-        x = gt.asarray(x, dtype=dtype)
+        x = doubled(x) if dtype is None else gt.astype(gt.asarray(x), dtype)
         if x.ndim > 2:
             raise ValueError(f"numpy.cov: a matrix or a vector is needed, not the shape {x.shape}")
         x = gt.reshape(x, (1, -1)) if x.ndim < 2 else x
         return x if rowvar or x.shape[0] == 1 else gt.matrix_transpose(x)
 
-    x = rows(m) if y is None else gt.concat([rows(m), rows(y)], axis=0)
+    x = rows(m)
+    if not x.shape[0]:
+        return gt.zeros((0, 0))
+    if not is_floating(x.dtype):
+        raise TypeError(f"numpy.cov: dtype must be floating, not {x.dtype}")
+    x = x if y is None else gt.concat([x, rows(y)], axis=0)
     x = x - gt.mean(x, axis=1, keepdims=True)
-    freedom = x.shape[1] - ((0 if bias else 1) if ddof is None else ddof)
+    freedom = max(x.shape[1] - ((0 if bias else 1) if ddof is None else ddof), 0)
     return gt.squeeze(x @ gt.conj(gt.matrix_transpose(x)) / float(freedom))
 
 
@@ -230,17 +254,57 @@ def delete(arr: Any, obj: Any, axis: Any = None) -> Any:
     return gt.take(arr, kept, axis=axis)
 
 
-def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None) -> Any:
+# -- ranges -----------------------------------------------------------------------------------------------------------
+def linspace(
+    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
+    axis: Any = 0, *, device: Any = None,
+) -> Any:  # fmt: skip
+    """numpy.linspace."""
+    start, stop = ends = [x if x.__class__ in NUMBERS else gt.asarray(x) for x in (start, stop)]
+    if num < 0:
+        raise ValueError(f"numpy.linspace: num must not be negative, and is {num}")
+    steps, rank = num - 1 if endpoint else num, max(np.ndim(x) for x in ends)
+    alike = [x if x.__class__ in NUMBERS else np.zeros((), numpy_dtype(x.dtype)) for x in ends]
+    own = np.linspace(*alike, 0).dtype
+    weights = (np.arange(num) / max(steps, 1)).reshape(-1, *(1,) * rank).astype(np.finfo(own).dtype)
+    y = gt.astype(start * (1 - weights) + stop * weights, own)
+    if axis != 0:
+        y = gt.moveaxis(y, 0, axis)
+    if dtype is not None:
+        y = gt.astype(gt.floor(y) if np.issubdtype(dtype, np.integer) else y, dtype)
+    return (y, (stop - start) / steps if steps > 0 else np.nan) if retstep else y
+
+
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: Any = 0
+) -> Any:
     """numpy.logspace."""
-    y = gt.power(base, np.linspace(start, stop, num, endpoint))
+    if not isinstance(base, int | float):
+        base = gt.asarray(base)
+        base = gt.expand_dims(base, axis=axis) if base.ndim else base
+    y = gt.power(base, linspace(start, stop, num, endpoint, axis=axis))
+    return y if dtype is None else gt.astype(y, dtype)
+
+
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: Any = 0) -> Any:
+    """numpy.geomspace of numbers of one sign."""
+    start, stop = doubled(start), doubled(stop)
+    known = underlying(start * stop)
+    if known is not None and not np.all(known):
+        raise ValueError("numpy.geomspace: start and stop must not be 0")
+    if dtype is not None and not is_floating(np.dtype(dtype)):  # exact ends: a last bit would choose another integer
+        return gt.asarray(np.geomspace(plain(start), plain(stop), num, endpoint, dtype, axis))
+    sign = gt.sign(start)
+    y = sign * gt.exp(linspace(gt.log(start / sign), gt.log(stop / sign), num, endpoint))
+    y = gt.moveaxis(y, 0, axis) if axis != 0 else y
     return y if dtype is None else gt.astype(y, dtype)
 
 
 TABLE: dict[str, Rule] = {
     function.__name__: function
     for function in (
-        apply_along_axis, choose, convolve, corrcoef, correlate, cov, delete, diff, ediff1d, gradient, interp,
-        logspace, pad, piecewise, rollaxis, select, trapezoid, vander,
+        apply_along_axis, choose, convolve, corrcoef, correlate, cov, delete, diff, ediff1d, geomspace, gradient,
+        interp, linspace, logspace, pad, piecewise, rollaxis, select, trapezoid, vander,
     )
 } | {
     "i0": special.i0, "tril": triangle("tril"), "triu": triangle("triu"),

@@ -10,6 +10,7 @@ import math
 import sys
 from collections.abc import Callable
 from functools import reduce as fold
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,9 @@ import gradtape as gt
 from ..arrays.numpy_kernels import own_code
 from ..errors import NoRuleError
 from ..functions import decompositions, linalg
-from ..functions.declare import NUMBERS
+from ..functions.declare import NUMBERS, normalized_axes
 from ..functions.manipulation import matrices_in
-from ..tensor import RAW, Tensor, lost, underlying
+from ..tensor import Tensor, lost, underlying
 from . import numpy_joining, numpy_ported, numpy_reductions
 from .numpy_composites import TABLE, along, numbers
 from .numpy_protocols import INTO, NAMED, OWN, RULES, UFUNCS, before_out, is_followed, parameters_of, plain, store
@@ -38,9 +39,9 @@ def rules(module: Any, table: dict[str, Rule]) -> None:
 
 # -- functions that gradtape has under the same name, with NumPy's arguments in NumPy's order ----------------------
 SAME = """
-    array_split broadcast_arrays column_stack cumprod cumsum cumulative_prod
-    cumulative_sum diag diagflat dot dsplit dstack einsum expand_dims fliplr flipud hsplit imag inner kron
-    matrix_transpose outer percentile ptp quantile real rot90 searchsorted sinc split squeeze tile vdot
+    array_split column_stack cumprod cumsum cumulative_prod
+    cumulative_sum diag diagflat dsplit dstack einsum expand_dims fliplr flipud hsplit imag kron
+    matrix_transpose outer ptp real rot90 searchsorted sinc split squeeze tile vdot
     vsplit unstack
 """
 LINALG = "det inv matmul matrix_norm matrix_power slogdet solve svdvals vecdot vector_norm"
@@ -82,9 +83,9 @@ def transform(name: str, several: bool) -> Rule:
         return lambda a, s=None, axes=None, norm=None, out=None: (
             gt.positive(a)
             if name in ("fftn", "ifftn") and s is None and not places(a, axes)
-            else function(numbers(a), s=s, axes=axes, norm=norm)
+            else function(numbers(a), s=s, axes=range(-len(s), 0) if axes is None is not s else axes, norm=norm)
         )  # of no axis NumPy gives the array itself
-    return lambda a, n=None, axis=-1, norm=None, out=None: function(numbers(a), n=n, axis=axis, norm=norm)
+    return lambda a, n=None, axis=-1, norm=None, out=None: function(numbers(a), n=n, axis=index(axis), norm=norm)
 
 
 rules(np.fft, {name: transform(name, several=False) for name in ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]})
@@ -97,6 +98,12 @@ rules(np.fft, {
 
 
 # -- shapes --------------------------------------------------------------------------------------------------------
+def known_order(order: Any) -> None:
+    """Refuse what is no memory order; Tensors have none, and so any will do."""
+    if order not in ("C", "F", "A", "K", None):
+        raise ValueError(f"order must be one of 'C', 'F', 'A' and 'K', not {order!r}")
+
+
 def c_order(order: str, name: str) -> None:
     """Tensors have no memory order: only the order of elements in C is known."""
     if order not in ("C", "K", "A", None):
@@ -158,7 +165,8 @@ rules(np, {
     "trace": lambda a, offset=0, axis1=0, axis2=1, dtype=None, out=None: linalg.trace(
         matrices_in(gt.asarray(a), axis1, axis2), offset=offset, dtype=dtype
     ),
-    "copy": lambda a, order="K", subok=False: gt.positive(gt.asarray(a)),
+    "copy": lambda a, order="K", subok=False: (known_order(order), gt.positive(gt.asarray(a)))[1],
+    "broadcast_arrays": lambda *args, subok=False: gt.broadcast_arrays(*args),
     "astype": lambda x, dtype, /, *, copy=True, device=None: gt.astype(x, dtype),
     "meshgrid": _meshgrid,
 })  # fmt: skip
@@ -175,13 +183,20 @@ def _clip(
 ) -> Any:  # fmt: skip
     if dtype is not None:
         a = gt.asarray(a, dtype=dtype)
+    if (min is not None or max is not None) and (a_min is not None or a_max is not None):
+        raise ValueError("numpy.clip: min= and max= are other names of a_min and a_max; give one of each")
     return gt.clip(a, a_min if min is None else min, a_max if max is None else max)
 
 
 def sorting(name: str) -> Rule:
     """The rule of sort and argsort: which algorithm sorts makes no difference."""
     function = getattr(gt, name)
-    return lambda a, axis=-1, kind=None, order=None, *, stable=None: function(a, axis=axis)
+
+    def rule(a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> Any:
+        numpy_ported.no_fields(order, name)
+        return function(a, axis=axis)
+
+    return rule
 
 
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
@@ -225,12 +240,15 @@ def as_read(a: Any, triangle: str, name: str) -> Any:
         raise ValueError(f"numpy.linalg.{name}: UPLO must be 'L' or 'U', not {triangle!r}")
     a = gt.asarray(a)
     known = underlying(a)
-    if known is None or known.ndim < 2 or known.shape[-1] != known.shape[-2]:
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        raise ValueError(f"numpy.linalg.{name}: a square matrix or a stack of them is needed, not the shape {a.shape}")
+    if known is None:
         return a
     if np.array_equal(known, np.conj(known.mT)):
         return a
     beside = gt.tril(a, k=-1) if triangle == "L" else gt.triu(a, k=1)
-    return beside + gt.conj(gt.matrix_transpose(beside)) + gt.tril(gt.triu(a))
+    diagonal = gt.astype(gt.real(gt.tril(gt.triu(a))), a.dtype)
+    return beside + gt.conj(gt.matrix_transpose(beside)) + diagonal
 
 
 def symmetric(name: str) -> Rule:
@@ -241,27 +259,58 @@ def symmetric(name: str) -> Rule:
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     rtol = rcond if rtol is None else rtol
+    a = as_read(a, "L", "pinv") if hermitian else a
     return linalg.pinv(a) if rtol is None else linalg.pinv(a, rtol=rtol)
 
 
-rules(np, {"cross": _cross, "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes)})
+def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
+    a = as_read(a, "L", "svd") if hermitian else a
+    return linalg.svd(a, full_matrices=full_matrices) if compute_uv else linalg.svdvals(a)
+
+
+def _outer(x1: Any, x2: Any, /) -> Any:
+    x1, x2 = gt.asarray(x1), gt.asarray(x2)
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise ValueError(f"numpy.linalg.outer: two vectors are needed, not the shapes {x1.shape}, {x2.shape}")
+    return gt.outer(x1, x2)
+
+
+def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    if len(arrays) < 2:
+        raise ValueError("numpy.linalg.multi_dot: two arrays or more are needed")
+    return fold(gt.dot, arrays)
+
+
+def of_arrays(function: Rule) -> Rule:
+    """A product to which a number is an array of no axes, of double precision."""
+
+    def rule(a: Any, b: Any, out: Any = None) -> Any:
+        if a.__class__ in NUMBERS or b.__class__ in NUMBERS:
+            a, b = gt.asarray(a), gt.asarray(b)
+        return function(a, b)
+
+    return rule
+
+
+rules(np, {
+    "cross": _cross, "dot": of_arrays(gt.dot), "inner": of_arrays(gt.inner),
+    "tensordot": lambda a, b, axes=2: gt.tensordot(a, b, axes=axes),
+})  # fmt: skip
 rules(np.linalg, {
     "cholesky": lambda a, /, *, upper=False: linalg.cholesky(as_read(a, "LU"[upper], "cholesky"), upper=upper),
     "norm": linalg.norm,
-    "trace": lambda x, /, *, offset=0, dtype=None: linalg.trace(x, offset=offset),
+    "trace": lambda x, /, *, offset=0, dtype=None: linalg.trace(x, offset=offset, dtype=dtype),
     "diagonal": lambda x, /, *, offset=0: linalg.diagonal(x, offset=offset),
     "eigh": symmetric("eigh"),
     "eigvalsh": symmetric("eigvalsh"),
-    "svd": lambda a, full_matrices=True, compute_uv=True, hermitian=False: linalg.svd(
-        a, full_matrices=full_matrices
-    ) if compute_uv else linalg.svdvals(a),
+    "svd": _svd,
     "qr": _qr,
     "pinv": _pinv,
     "tensordot": lambda x1, x2, /, *, axes=2: gt.tensordot(x1, x2, axes=axes),
-    "outer": lambda x1, x2, /: gt.outer(x1, x2),
+    "outer": _outer,
     "cross": lambda x1, x2, /, *, axis=-1: gt.cross(x1, x2, axis=axis),
     "matrix_transpose": gt.matrix_transpose,
-    "multi_dot": lambda arrays, *, out=None: fold(gt.dot, arrays),
+    "multi_dot": _multi_dot,
 })  # fmt: skip
 
 
@@ -269,6 +318,7 @@ rules(np.linalg, {
 def _full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None, **_: Any
 ) -> Any:
+    known_order(order)
     a = gt.asarray(a)
     if dtype is None is shape and fill_value.__class__ in NUMBERS:
         return gt.full_like(a, fill_value)
@@ -281,27 +331,14 @@ def like(value: int) -> Rule:
     own = (gt.zeros_like, gt.ones_like)[value]
 
     def rule(a: Any, dtype: Any = None, order: Any = "K", subok: Any = True, shape: Any = None, **_: Any) -> Any:
+        known_order(order)
         return own(a) if dtype is None is shape else _full_like(a, value, dtype, shape=shape)
 
     return rule
 
 
-def _linspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
-    axis: int = 0, *, device: Any = None,
-) -> Any:  # fmt: skip
-    start, stop = gt.asarray(start), gt.asarray(stop)
-    steps, rank = num - 1 if endpoint else num, max(start.ndim, stop.ndim)
-    weights = (np.arange(num) / max(steps, 1)).reshape(-1, *(1,) * rank)
-    y = start * (1.0 - weights) + stop * weights
-    if axis and rank:
-        y = gt.moveaxis(y, 0, axis)
-    y = y if dtype is None else gt.astype(y, dtype)
-    return (y, (stop - start) / steps) if retstep else y
-
-
 rules(np, {
-    "zeros_like": like(0), "ones_like": like(1), "empty_like": like(0), "full_like": _full_like, "linspace": _linspace,
+    "zeros_like": like(0), "ones_like": like(1), "empty_like": like(0), "full_like": _full_like,
 })  # fmt: skip
 
 
@@ -328,7 +365,7 @@ def on_values(function: Rule) -> Rule:
 
     def rule(*arguments: Any, **keywords: Any) -> Any:
         x = arguments[0]
-        if len(arguments) == 1 and not keywords and x.__class__ is Tensor and x._data.__class__ in RAW:
+        if len(arguments) == 1 and not keywords and x.__class__ is Tensor and x._data.__class__ is np.ndarray:
             return own(x._data)
         return own(*plain(arguments), **plain(keywords))
 
@@ -346,7 +383,7 @@ ON_VALUES = """
 
 def _size(a: Any, axis: Any = None) -> int:
     a = gt.asarray(a)
-    return a.size if axis is None else int(np.prod([a.shape[i] for i in np.atleast_1d(axis)]))
+    return math.prod([a.shape[i] for i in normalized_axes(axis, a.ndim, "size")])
 
 
 rules(np, {
@@ -401,12 +438,21 @@ def _copyto(dst: Tensor, src: Any, casting: Any = "same_kind", where: Any = True
 def _fill_diagonal(a: Tensor, val: Any, wrap: bool = False) -> None:
     diagonal = np.zeros(a.shape, bool)
     np.fill_diagonal(diagonal, True, wrap=wrap)
-    store(a, gt.where(diagonal, val, a), "numpy.fill_diagonal")
+    store(a, gt.where(diagonal, gt.astype(gt.asarray(val), a.dtype), a), "numpy.fill_diagonal")
 
 
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    index = np.unravel_index(plain(ind), a.shape, order="C")
-    a[index] = v
+    places = np.ravel(np.take(np.arange(a.size), plain(ind), mode=mode))
+    a[np.unravel_index(places, a.shape)] = np.resize(v, places.shape)
+
+
+def _putmask(a: Any, mask: Any, values: Any) -> None:
+    store(a, gt.where(mask, gt.astype(np.resize(values, a.shape), a.dtype), a), "numpy.putmask")
+
+
+def _place(arr: Any, mask: Any, vals: Any) -> None:
+    mask = np.reshape(plain(mask), arr.shape).astype(bool)
+    arr[mask] = np.resize(vals, int(mask.sum()))
 
 
 rules(np, {
@@ -414,28 +460,21 @@ rules(np, {
     "fill_diagonal": writing(np.fill_diagonal, _fill_diagonal),
     "put": writing(np.put, _put),
     "put_along_axis": writing(np.put_along_axis, gt.put_along_axis),
-    "putmask": writing(np.putmask),
-    "place": writing(np.place),
+    "putmask": writing(np.putmask, _putmask),
+    "place": writing(np.place, _place),
 })  # fmt: skip
 
 
-# -- where nobody looks on -----------------------------------------------------------------------------------------
-#: Functions that are NumPy's own code on the arrays then. Not those whose rules are quicker than it, write, call what
-#: they are given, or answer otherwise than NumPy on purpose (empty_like is zeros, a norm does not overflow).
-OF_NUMPY = """
-    allclose append array_equal array_equiv average block choose column_stack compress concat concatenate convolve
-    correlate corrcoef cov delete diag diagonal diff dot dstack ediff1d einsum extract fliplr flipud full_like gradient
-    hstack imag inner insert interp logspace median nancumprod nancumsum nanmax nanmean nanmedian nanmin nanpercentile
-    nanprod nanquantile nanstd nansum nanvar ones_like pad percentile polyval quantile ravel repeat reshape resize roll
-    rollaxis rot90 select sinc sort squeeze take_along_axis tensordot trace trapezoid tril triu vander vdot vstack where
-    zeros_like
+# -- where nobody follows the arguments ----------------------------------------------------------------------------
+#: Functions that are not NumPy's own code on the arrays then: those that write, call what they are given, share memory
+#: with an argument that may be a plain array, ask for no Tensor, or answer otherwise than NumPy on purpose (empty_like
+#: is zeros, a norm does not overflow, a mask is no index of take); and a few whose rules say the same much sooner.
+BY_RULE = f"""
+    {ON_VALUES} apply_along_axis apply_over_axes array asarray atleast_1d atleast_2d atleast_3d broadcast_arrays
+    can_cast copyto count_nonzero einsum_path empty empty_like fill_diagonal full iscomplexobj isrealobj kron
+    matrix_norm matrix_rank meshgrid nan_to_num ndim norm ones piecewise place put put_along_axis putmask result_type
+    shape size split stack take vector_norm zeros
 """
-OF_NUMPY_LINALG = "cholesky cond diagonal eigh eigvalsh matrix_power multi_dot pinv qr slogdet svd svdvals trace"
-OF_NUMPY_FFT = """
-    fft fft2 fftn fftshift hfft ifft ifft2 ifftn ifftshift ihfft irfft irfft2 irfftn rfft rfft2 rfftn
-"""
-#: Functions whose rules give arrays of arrays, and quickly.
-BY_RULE = "matrix_norm norm vector_norm"
 
 
 def most_of(function: Any) -> float:
@@ -444,11 +483,9 @@ def most_of(function: Any) -> float:
     return 99 if place == math.inf and not INTO.isdisjoint(parameters_of(function)) else place
 
 
-for module, names in ((np, OF_NUMPY), (np.linalg, OF_NUMPY_LINALG), (np.fft, OF_NUMPY_FFT)):
-    for name in names.split():
-        if (function := getattr(module, name, None)) is not None:
-            OWN[function] = own_code(function), most_of(function)
-for name in BY_RULE.split():
+OWN.update({f: (own_code(f), most_of(f)) for f in RULES if f.__name__ not in BY_RULE.split()})
+OWN[np.where] = lambda condition, *choices: np.where(condition, *choices) if choices else None, math.inf
+for name in ("matrix_norm", "norm", "vector_norm"):  # their rules give arrays of arrays, and quickly
     if (function := getattr(np.linalg, name, None)) is not None:
         OWN[function] = RULES[function], most_of(function)
 NAMED.update({

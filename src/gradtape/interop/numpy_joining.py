@@ -50,6 +50,6 @@ def joining(name: str) -> Rule:
 
 
 TABLE: dict[str, Rule] = {
-    "append": lambda arr, values, axis=None: concatenate((arr, values), axis=axis),
+    "append": lambda arr, values, axis=None: concatenate((gt.asarray(arr), gt.asarray(values)), axis=axis),
     "concatenate": concatenate, "hstack": joining("hstack"), "stack": stack, "vstack": joining("vstack"),
 }  # fmt: skip

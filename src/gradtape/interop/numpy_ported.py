@@ -13,13 +13,14 @@ import numpy as np
 
 import gradtape as gt
 
-from ..arrays.dtypes import is_floating
+from ..arrays.dtypes import is_floating, numpy_dtype
+from ..arrays.quantile_methods import CHOOSING, places
 from ..functions import linalg
 from ..functions.declare import normalized_axes
 from ..functions.indexing import scatter
 from ..tensor import concrete, underlying
-from .numpy_composites import along
-from .numpy_protocols import plain
+from .numpy_composites import along, doubled
+from .numpy_protocols import converted, plain
 
 Rule = Callable[..., Any]
 
@@ -32,11 +33,11 @@ def value(x: Any) -> Any:
 # -- counting and inserting -----------------------------------------------------------------------------------------
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     """numpy.bincount; the weights are differentiated."""
-    places = value(x)
-    if weights is None:
-        return gt.asarray(np.bincount(places, minlength=minlength))
-    n = max(int(places.max(initial=-1)) + 1, minlength)
-    return scatter(gt.astype(gt.asarray(weights), np.float64), (places,), (n,))
+    at = value(x)
+    if weights is None or not at.size:
+        return gt.asarray(np.bincount(at, minlength=minlength))
+    n = max(int(at.max()) + 1, minlength)
+    return scatter(converted(weights, np.float64, "safe", "numpy.bincount"), (at,), (n,))
 
 
 def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
@@ -47,13 +48,13 @@ def insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     (axis,) = normalized_axes(axis, max(arr.ndim, 1), "insert")
     n = arr.shape[axis]
     values = gt.asarray(values, dtype=arr.dtype)
-    places = np.arange(n)[obj] if isinstance(obj, slice) else value(obj)
-    if places.ndim:
-        count = places.size
+    at = np.arange(n)[obj] if isinstance(obj, slice) else value(obj)
+    if at.ndim:
+        count = at.size
     else:  # all at one place: they come along their first axis
         values = gt.moveaxis(gt.reshape(values, (*(1,) * (arr.ndim - values.ndim), *values.shape)), 0, axis)
         count = values.shape[axis]
-    order = np.insert(np.arange(n), places if places.ndim else int(places), n + np.arange(count))
+    order = np.insert(np.arange(n), at if at.ndim else int(at), n + np.arange(count))
     shape = (*arr.shape[:axis], count, *arr.shape[axis + 1 :])
     return gt.take(gt.concat([arr, gt.broadcast_to(values, shape)], axis=axis), order, axis=axis)
 
@@ -62,18 +63,21 @@ def resize(a: Any, new_shape: Any) -> Any:
     """numpy.resize: repeated, or cut, to another shape."""
     a = gt.reshape(gt.asarray(a), (-1,))
     shape = (new_shape,) if isinstance(new_shape, int) else tuple(new_shape)
-    n = prod(shape)
-    return gt.reshape(gt.take(a, np.arange(n) % max(a.size, 1), axis=0), shape)
+    if not a.size:
+        return gt.zeros(shape, dtype=a.dtype)
+    return gt.reshape(gt.take(a, np.arange(prod(shape)) % a.size, axis=0), shape)
 
 
 def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
     """numpy.trim_zeros: to the smallest block with all that is not zero, along the axes (all by default)."""
-    filt = gt.asarray(filt)
+    filt, sides = gt.asarray(filt), set(trim.lower())
+    if not sides <= {"f", "b"}:
+        raise ValueError(f"numpy.trim_zeros: trim must be made of 'f' and 'b', not {trim!r}")
     at = np.argwhere(value(filt))
     key = [slice(None)] * filt.ndim
     for a in normalized_axes(axis, filt.ndim, "trim_zeros"):
         first, last = (at[:, a].min(), at[:, a].max() + 1) if at.size else (filt.shape[a], 0)
-        key[a] = slice(int(first) if "f" in trim.lower() else 0, int(last) if "b" in trim.lower() else None)
+        key[a] = slice(int(first) if "f" in sides else 0, int(last) if "b" in sides else None)
     return filt[tuple(key)]
 
 
@@ -85,6 +89,20 @@ def sort_complex(a: Any) -> Any:
     kind = parts.dtype
     kind = kind if kind.kind == "c" else np.dtype(np.complex64 if kind.char in "bhBH" else np.complex128)
     return gt.astype(gt.take_along_axis(a, order, axis=-1), kind)
+
+
+def partition(a: Any, kth: Any, axis: Any = -1, kind: str = "introselect", order: Any = None) -> Any:
+    """numpy.partition: any order within the parts will do, and that of the sorted array does."""
+    no_fields(order, "partition")
+    if kind != "introselect":
+        raise ValueError(f"numpy.partition: kind must be 'introselect', not {kind!r}")
+    return gt.sort(a, axis=axis)
+
+
+def no_fields(order: Any, name: str) -> None:
+    """Refuse to sort by fields, which no Tensor has."""
+    if order is not None:
+        raise ValueError(f"numpy.{name}: order= names the fields of structured arrays; Tensors have none")
 
 
 def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * np.pi) -> Any:
@@ -101,17 +119,29 @@ def unwrap(p: Any, discont: Any = None, axis: int = -1, *, period: float = 2 * n
     return p + gt.pad(steps, before)
 
 
+def ldexp(x: Any, n: Any) -> Any:
+    """x 2^n, by halves: 2^n alone may overflow."""
+    x, n = gt.asarray(x), gt.asarray(n)
+    if not gt.isdtype(n.dtype, ("bool", "integral")):
+        raise TypeError(f"numpy.ldexp: the exponents must be integers, not {n.dtype}")
+    n = gt.astype(n, np.int64) if gt.isdtype(n.dtype, "bool") else n
+    x = gt.astype(x, np.ldexp.resolve_dtypes((numpy_dtype(x.dtype), np.dtype(np.intc), None))[0])
+    half = gt.astype(gt.clip(n // 2, -1074, 1023), x.dtype)
+    return x * gt.exp2(half) * gt.exp2(gt.astype(gt.clip(n, -2148, 2046), x.dtype) - half)
+
+
+def modf(x: Any) -> tuple[Any, Any]:
+    """numpy.modf: what x is beyond its integer part, and that."""
+    x = gt.asarray(x)
+    x = gt.astype(x, np.modf.resolve_dtypes((numpy_dtype(x.dtype), None, None))[0])
+    whole = gt.trunc(x)
+    return gt.where(gt.isinf(x), 0.0, x) - gt.where(gt.isinf(x), 0.0, whole), whole
+
+
 def frexp(x: Any) -> tuple[Any, Any]:
     """numpy.frexp: the exponent is a constant."""
-    exponent = np.frexp(value(x))[1]
-    return gt.asarray(x) * np.ldexp(1.0, -exponent), gt.asarray(exponent)
-
-
-def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    """numpy.geomspace of numbers of one sign."""
-    start, stop = gt.asarray(start) * 1.0, gt.asarray(stop) * 1.0
-    y = gt.sign(start) * gt.exp(gt.linspace(gt.log(gt.abs(start)), gt.log(gt.abs(stop)), num, endpoint=endpoint))
-    return gt.moveaxis(y, 0, axis) if axis else y
+    fraction, exponent = np.frexp(value(x))
+    return ldexp(gt.astype(gt.asarray(x), fraction.dtype), -exponent), gt.asarray(exponent)
 
 
 def apply_over_axes(func: Rule, a: Any, axes: Any) -> Any:
@@ -128,30 +158,51 @@ def nanquantile(
     a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
     keepdims: bool = False, *, weights: Any = None,
 ) -> Any:  # fmt: skip
-    """numpy.nanquantile, by linear interpolation: NaN are sorted last, and left out of the count."""
-    if method != "linear":
-        raise gt.NoRuleError(f"numpy.nanquantile with method={method!r} has no rule in gradtape; 'linear' has")
+    """numpy.nanquantile: NaN are sorted last, and left out of the count."""
     if weights is not None:
         raise gt.NoRuleError("numpy.nanquantile with weights= has no rule in gradtape; leave it out")
-    a = gt.asarray(a)
+    return among(real_numbers(a, q, method, "nanquantile"), q, axis, method, keepdims)
+
+
+def among(a: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
+    """Quantiles of what is not NaN."""
     axes = normalized_axes(axis, a.ndim, "nanquantile")
     q = fractions(q, 1, "Quantiles")
     rest = [i for i in range(a.ndim) if i not in axes]
     rows = gt.permute_dims(a, (*rest, *axes))
-    rows = gt.sort(gt.reshape(rows, (*[a.shape[i] for i in rest], -1)), axis=-1)
+    rows = gt.sort(gt.reshape(rows, (*[a.shape[i] for i in rest], prod([a.shape[i] for i in axes]))), axis=-1)
     count = gt.count_nonzero(~gt.isnan(rows), axis=-1, keepdims=True)
     if not rows.shape[-1]:
         shape = [1 if i in axes else n for i, n in enumerate(a.shape)] if keepdims else rows.shape[:-1]
         return of_nothing(rows, q, shape)
-    place = q.reshape(-1) * gt.maximum(count - 1, 0)
-    low = gt.astype(gt.floor(place), np.intp)
-    high = gt.minimum(low + 1, gt.maximum(count - 1, 0))
-    part = gt.astype(place - low, gt.real(rows).dtype) if is_floating(rows.dtype) else place - low
+    low, high, part = places(count, q.reshape(-1), method, "nanquantile")
+    part = gt.astype(part, rows.dtype) if is_floating(rows.dtype) else part
     below, above = (gt.take_along_axis(rows, i, axis=-1) for i in (low, high))
     y = gt.moveaxis(below + part * (above - below), -1, 0)
     if keepdims:
         y = gt.reshape(y, (y.shape[0], *[1 if i in axes else n for i, n in enumerate(a.shape)]))
     return gt.reshape(y, (*q.shape, *y.shape[1:]))
+
+
+def quantiles(name: str) -> Rule:
+    """The rule of quantile and percentile."""
+    function = getattr(gt, name)
+
+    def rule(
+        a: Any, q: Any, axis: Any = None, out: Any = None, *, method: str = "linear", keepdims: bool = False
+    ) -> Any:  # fmt: skip
+        return function(real_numbers(a, q, method, name), value(q), axis, method=method, keepdims=keepdims)
+
+    return rule
+
+
+def real_numbers(a: Any, q: Any, method: str, name: str) -> Any:
+    """a, which must be real, in the dtype of its quantiles: between elements, those at an array of fractions are
+    double."""
+    a = gt.asarray(a)
+    if gt.isdtype(a.dtype, "complex floating"):
+        raise TypeError(f"numpy.{name}: a must be an array of real numbers")
+    return a if isinstance(q, int | float) or method in CHOOSING else doubled(a)
 
 
 def fractions(q: Any, whole: int, kind: str) -> Any:
@@ -169,12 +220,13 @@ def of_nothing(rows: Any, q: Any, shape: Any) -> Any:
 
 def nanpercentile(a: Any, q: Any, *arguments: Any, **keywords: Any) -> Any:
     """numpy.nanpercentile."""
-    return nanquantile(a, fractions(q, 100, "Percentiles"), *arguments, **keywords)
+    parts = fractions(q, 100, "Percentiles")
+    return nanquantile(a, float(parts) if isinstance(q, int | float) else parts, *arguments, **keywords)
 
 
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """numpy.nanmedian."""
-    return nanquantile(a, 0.5, axis=axis, keepdims=bool(keepdims) if keepdims is not np._NoValue else False)
+    return among(gt.asarray(a), 0.5, axis, "linear", keepdims=bool(keepdims) if keepdims is not np._NoValue else False)
 
 
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
@@ -251,8 +303,8 @@ def without_zeros(p: Any) -> Any:
     known = underlying(p)
     if known is None or known.shape != p.shape:
         return p
-    at = np.flatnonzero(known)
-    return p[at[0] :] if at.size else gt.zeros(1, dtype=p.dtype)
+    y = trim_zeros(p, "f")
+    return y if y.size else gt.zeros(1, dtype=p.dtype)
 
 
 def multiplied(a: Any, b: Any) -> Any:
@@ -263,6 +315,8 @@ def multiplied(a: Any, b: Any) -> Any:
 def derived(p: Any, m: int = 1) -> Any:
     """numpy.polyder."""
     p = gt.asarray(p)
+    if m < 0 or (p.ndim != 1 and (m or not p.ndim)):
+        raise ValueError(f"numpy.polyder: m must not be negative and p a vector; they are {m} and of shape {p.shape}")
     for _ in range(m):
         n = len(p) - 1
         p = p[:-1] * np.arange(n, 0, -1, dtype=float)
@@ -281,12 +335,12 @@ def integrated(p: Any, m: int = 1, k: Any = None) -> Any:
 def divided(u: Any, v: Any) -> tuple[Any, Any]:
     """numpy.polydiv: quotient and remainder (which keeps leading zeros that NumPy trims by their size)."""
     u, v = gt.atleast_1d(gt.asarray(u)) * 1.0, gt.atleast_1d(gt.asarray(v)) * 1.0
-    terms = []
+    terms, nothing = [], gt.zeros(1, dtype=gt.result_type(u, v))
     for _ in range(max(len(u) - len(v) + 1, 0)):
         factor = u[0] / v[0]
         terms.append(factor)
         u = (u - gt.pad(factor * v, (0, len(u) - len(v))))[1:]
-    return (gt.stack(terms) if terms else gt.zeros(1)), (u if len(u) else gt.zeros(1))
+    return (gt.stack(terms) if terms else nothing), (gt.astype(u, nothing.dtype) if len(u) else nothing)
 
 
 def from_roots(seq_of_zeros: Any) -> Any:
@@ -301,26 +355,31 @@ def from_roots(seq_of_zeros: Any) -> Any:
 
 
 def roots(p: Any) -> Any:
-    """numpy.roots: eigenvalues of the companion matrix; the leading coefficient must not be 0."""
-    p = gt.asarray(p) * 1.0
+    """numpy.roots: eigenvalues of the companion matrix, and a 0 for each 0 at the end."""
+    p = gt.atleast_1d(gt.asarray(p)) * 1.0
+    if p.ndim != 1:
+        raise ValueError(f"numpy.roots: a vector of coefficients is needed, not the shape {p.shape}")
+    p = trim_zeros(p, "f")
+    whole, p = len(p), trim_zeros(p, "b")
     n = len(p) - 1
     if n < 1:
-        return gt.zeros(0)
-    return eigvals(gt.concat([gt.reshape(-p[1:] / p[0], (1, n)), np.eye(n - 1, n)], axis=0))
+        return gt.zeros(max(whole - 1, 0), dtype=p.dtype if p.size else None)
+    y = eigvals(gt.concat([gt.reshape(-p[1:] / p[0], (1, n)), np.eye(n - 1, n, dtype=numpy_dtype(p.dtype))], axis=0))
+    return gt.pad(y, (0, whole - n - 1))
 
 
 def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """numpy.polyfit: the coefficients; by the normal equations of scaled columns."""
     if full or cov:
         raise gt.NoRuleError("numpy.polyfit with full= or cov= has no rule in gradtape; leave it out")
-    x, y = gt.asarray(x) * 1.0, gt.asarray(y) * 1.0
+    x, y = doubled(x), doubled(y)
     columns = gt.stack([x**k for k in range(deg, -1, -1)], axis=-1)
     if w is not None:
         w = gt.asarray(w)
         columns, y = columns * gt.reshape(w, (-1, 1)), y * gt.reshape(w, (-1, *(1,) * (y.ndim - 1)))
     scale = gt.sqrt(gt.sum(columns * columns, axis=0))
     q, r = linalg.qr(columns / scale)
-    c = linalg.solve(r, q.mT @ y)
+    c = linalg.solve(r, gt.conj(q.mT) @ y)
     return c / (scale if y.ndim == 1 else gt.reshape(scale, (-1, 1)))
 
 
@@ -360,20 +419,25 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return gt.reshape(linalg.solve(gt.reshape(a, (b.size, -1)), gt.reshape(b, (-1,))), shape)
 
 
+def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
+    """numpy.linalg.lstsq."""
+    x, residuals, rank, values = linalg.lstsq(a, b, rcond)
+    return x, residuals, gt.astype(gt.asarray(rank), np.int32), values
+
+
 LINALG: dict[str, Rule] = {
     "cond": lambda x, p=None: linalg.cond(x, p), "eig": eig, "eigvals": eigvals, "tensorinv": tensorinv,
-    "tensorsolve": tensorsolve, "lstsq": lambda a, b, rcond=None: linalg.lstsq(a, b, rcond),
+    "tensorsolve": tensorsolve, "lstsq": lstsq,
 }  # fmt: skip
 
 TABLE: dict[str, Rule] = SETS | {
-    "apply_over_axes": apply_over_axes, "average": average, "bincount": bincount, "geomspace": geomspace,
+    "apply_over_axes": apply_over_axes, "average": average, "bincount": bincount,
     "insert": insert, "median": median, "nanmedian": nanmedian, "nanpercentile": nanpercentile,
     "nanquantile": nanquantile, "poly": from_roots, "polyadd": added, "polyder": derived, "polydiv": divided,
-    "polyfit": polyfit, "polyint": integrated,
+    "polyfit": polyfit, "polyint": integrated, "percentile": quantiles("percentile"), "quantile": quantiles("quantile"),
     "polymul": multiplied, "polysub": lambda a, b: added(a, b, -1), "resize": resize, "roots": roots,
     "trim_zeros": trim_zeros, "unique": unique, "unwrap": unwrap,
-    # any order within the parts will do, and that of the sorted array does
-    "partition": lambda a, kth, axis=-1, kind="introselect", order=None: gt.sort(a, axis=axis),
+    "partition": partition,
     "sort_complex": sort_complex,
     "real_if_close": lambda a, tol=100: a if np.iscomplexobj(np.real_if_close(value(a), tol)) else gt.real(a),
     "unique_all": gt.unique_all, "unique_counts": gt.unique_counts, "unique_inverse": gt.unique_inverse,
@@ -382,4 +446,4 @@ TABLE: dict[str, Rule] = SETS | {
 }  # fmt: skip
 
 #: Universal functions.
-UFUNCS: dict[str, Rule] = {"frexp": frexp}
+UFUNCS: dict[str, Rule] = {"frexp": frexp, "ldexp": ldexp, "modf": modf}

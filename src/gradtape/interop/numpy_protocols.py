@@ -17,10 +17,11 @@ import numpy as np
 
 import gradtape as gt
 
+from ..arrays.dtypes import numpy_dtype
 from ..context import active
 from ..errors import NoRuleError
 from ..functions import elementwise, indexing
-from ..functions.declare import KERNEL_OF
+from ..functions.declare import KERNEL_OF, NUMBERS
 from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new
 
 #: NumPy's names of universal functions that the array API standard, and so gradtape, calls otherwise.
@@ -55,21 +56,23 @@ ndarray = np.ndarray
 RULES: dict[Any, Callable[..., Any]] = {}
 rule_of = RULES.get
 
-#: NumPy's own code of those functions whose rules say of values what NumPy says, but take longer: what is called where
-#: nobody looks on. Beside it, how many arguments in order it takes before one may tell it to write, into an array or
-#: over its argument (that is for its rule): infinitely many if none does. Filled by numpy_functions.py.
+#: NumPy's own code of functions whose rules are for derivatives alone: what is called where nobody follows the
+#: arguments. Beside it, how many arguments in order it takes before one may tell it to write, into an array or over its
+#: argument (that is for its rule): infinitely many if none does. Filled by numpy_functions.py.
 OWN: dict[Any, tuple[Callable[..., Any], float]] = {}
 own_of = OWN.get
 
 #: What becomes a Tensor.
 ARRAYS = RAW - {bool}
 
+#: Keywords that take no array: with them a function's own code can be called as it is.
+NO_ARRAYS = frozenset(["axis", "axes", "ddof", "dtype", "k", "keepdims", "method", "mode", "norm", "offset", "ord"])
+
 #: The keywords by which a function is told to write.
 INTO = frozenset(["out", "overwrite_input"])
 
 #: gradtape's class for each of NumPy's with several named arrays.
 NAMED: dict[type, Any] = {}
-named_of = NAMED.get
 new_tuple = tuple.__new__
 
 #: Types that take part in a call to which such a function can be applied as it is.
@@ -90,8 +93,6 @@ def install() -> None:
     KERNELS.update({ufunc: KERNEL_OF[function] for ufunc, function in UFUNCS.items() if function in KERNEL_OF})
     KERNELS.update({np.exp2: np.exp2, np.conjugate: np.conjugate})
     UFUNCS[np.divmod] = lambda a, b: (a // b, a % b)
-    UFUNCS[np.modf] = lambda x: (fraction(gt.where(gt.isinf(x), 0.0, x)), gt.trunc(x * 1.0))
-    UFUNCS[np.ldexp] = ldexp
     Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
     Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
 
@@ -132,7 +133,6 @@ def array_ufunc(self: Any, ufunc: Any, method: str, a: Any, b: Any = ABSENT, /, 
 def array_function(self: Any, function: Any, types: Any, arguments: Any, keywords: Any) -> Any:
     """What NumPy calls for any other function of its own when a Tensor is among the arguments."""
     own = own_of(function)
-    refused = False
     if own is not None and not active():
         compute, most = own
         n = len(arguments)
@@ -140,7 +140,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
             if (
                 n > most
                 or (types != TENSORS and types not in PLAIN)
-                or (keywords and most != inf and not INTO.isdisjoint(keywords))
+                or (keywords and not keywords.keys() <= NO_ARRAYS)
             ):
                 y = None
             elif n == 1:  # and so on: a loop over the arguments takes as long as NumPy to get here
@@ -179,19 +179,10 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                 handle._data = y
                 handle._key = 0
                 return handle
-            if kind is bool:  # the answer to a question
-                return y
-            named = named_of(kind)
-            if named is not None:
-                parts = []
-                for part in y:
-                    handle = new(Tensor)
-                    handle._data = part
-                    handle._key = 0
-                    parts.append(handle)
-                return new_tuple(named, parts)
-        except Exception:  # the rule knows better what is wrong
-            refused = True
+            if y is not None:
+                return handles(y)
+        except Exception:  # told below
+            pass
     rule = rule_of(function)
     if rule is None:
         from . import numpy_functions  # noqa: F401  (loaded when first needed: `import gradtape` stays light)
@@ -202,33 +193,60 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
     if len(types) > 1 and not all(issubclass(kind, Tensor | np.ndarray) for kind in types):
         return NotImplemented
     if len(arguments) > 1 and len(arguments) > (place := before_out(function)[0]):
-        keywords = {**keywords, **dict(zip(before_out(function)[1], arguments[place:], strict=False))}
+        given = dict(zip(before_out(function)[1], arguments[place:], strict=False))
+        keywords = {**keywords, **{name: x for name, x in given.items() if x is not np._NoValue}}
         arguments = arguments[:place]
     if "out" in keywords:
         out = keywords.pop("out")
         if out is not None:
             return into(rule, out, function, arguments, keywords)
+    keywords.pop("overwrite_input", None)  # it may, and need not
+    own = own_of(function)
+    if own is not None and is_constant(arguments, keywords):
+        y = own[0](*plain(arguments), **plain(keywords))
+        if y is not None:
+            return handles(y)
     try:
-        y = rule(*arguments, **keywords) if keywords else rule(*arguments)
-        if refused:  # by NumPy's own code; if that was for more than a Tensor in an odd place, it is again
-            function(*plain(arguments), **plain(keywords))
-        return y
-    except TypeError as error:  # NoRuleError is one, too: a keyword that gradtape does not know
-        if is_followed((arguments, keywords)):
-            unknown = unknown_keywords(rule, keywords) if keywords else None
-            if unknown and not isinstance(error, NoRuleError):
-                name = f"{function.__module__}.{function.__name__}"
-                raise NoRuleError(f"{name} with {unknown} has no rule in gradtape; leave it out") from None
+        return rule(*arguments, **keywords) if keywords else rule(*arguments)
+    except TypeError as error:  # NoRuleError is one, too
+        unknown = unknown_arguments(rule, function, arguments, keywords)
+        if not unknown or isinstance(error, NoRuleError):
             raise
-    return function(*plain(arguments), **plain(keywords))
+        name = f"{function.__module__}.{function.__name__}"
+        raise NoRuleError(f"{name} with {unknown} has no rule in gradtape; leave it out") from None
 
 
-def unknown_keywords(rule: Callable[..., Any], keywords: Any) -> str:
-    """Those of the keywords, which NumPy has let pass, that the rule does not take."""
+def handles(y: Any) -> Any:
+    """The result of NumPy's own function, with Tensors in place of arrays and numbers."""
+    kind = y.__class__
+    if kind in ARRAYS:
+        handle = new(Tensor)
+        handle._data = y
+        handle._key = 0
+        return handle
+    if kind is bool or not isinstance(y, tuple | list):
+        return y
+    parts = []
+    for part in y:  # as above: most often they are arrays
+        if part.__class__ in ARRAYS:
+            handle = new(Tensor)
+            handle._data = part
+            handle._key = 0
+            parts.append(handle)
+        else:
+            parts.append(handles(part))
+    return parts if isinstance(y, list) else new_tuple(NAMED.get(kind, kind), parts)
+
+
+def unknown_arguments(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> str:
+    """Those of the arguments, which NumPy has let pass, that the rule does not take."""
     taken = signature(rule).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in taken.values()):
-        return ""
-    return ", ".join([f"{name}=" for name in keywords if name not in taken])
+    kinds = [p.kind for p in taken.values()]
+    most = len(arguments) if Parameter.VAR_POSITIONAL in kinds else len([kind for kind in kinds if kind in IN_ORDER])
+    unknown = list(parameters_of(function))[most : len(arguments)]
+    if Parameter.VAR_KEYWORD not in kinds:
+        unknown += [name for name in keywords if name not in taken]
+    return ", ".join([f"{name}=" for name in unknown])
 
 
 LISTS = frozenset([list, tuple])
@@ -274,20 +292,6 @@ def into(rule: Callable[..., Any], out: Any, function: Any, arguments: Any, keyw
     return function(*plain(arguments), out=out, **plain(keywords))
 
 
-def ldexp(x: Any, n: Any) -> Any:
-    """x 2^n, by halves: 2^n alone may overflow."""
-    x, n = gt.asarray(x), gt.asarray(n)
-    if not gt.isdtype(n.dtype, "integral"):
-        raise TypeError(f"numpy.ldexp: the exponents must be integers, not {n.dtype}")
-    half = gt.astype(gt.clip(n // 2, -1074, 1023), x.dtype)
-    return x * gt.exp2(half) * gt.exp2(gt.astype(gt.clip(n, -2148, 2046), x.dtype) - half)
-
-
-def fraction(x: Any) -> Any:
-    """What x is beyond its integer part."""
-    return x - gt.trunc(x)
-
-
 # -- Tensors among arguments --------------------------------------------------------------------------------------
 def is_foreign(x: Any) -> bool:
     """Whether x is of another library that takes part in NumPy's protocols itself."""
@@ -305,6 +309,17 @@ def tensors(node: Any) -> Iterator[Tensor]:
         yield from tensors(list(node.values()))
 
 
+def is_constant(arguments: Any, keywords: Any) -> bool:
+    """Whether all Tensors in there hold arrays of NumPy, and nobody follows them."""
+    observers = active()
+    for x in arguments:  # most often it is one of these
+        if x.__class__ is Tensor:
+            for observer in observers:
+                if x._key in observer.slots:
+                    return False
+    return all(x._data.__class__ in RAW and not is_observed(x) for x in tensors((arguments, keywords)))
+
+
 def is_followed(node: Any) -> bool:
     """Whether an active tape or transform follows any Tensor in there."""
     return any(is_observed(x) for x in tensors(node))
@@ -314,8 +329,8 @@ def plain(node: Any) -> Any:
     """The same containers with plain arrays in place of Tensors, into which nobody may write."""
     if isinstance(node, Tensor):
         array = concrete(node)
-        if isinstance(array, np.ndarray):
-            array = array.view()
+        if array.__class__ in RAW:
+            array = np.asarray(array).view()
             array.flags.writeable = False
         return array
     if isinstance(node, tuple):
@@ -385,7 +400,11 @@ def full_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], keywords: dict[
         return without_rule(getattr(ufunc, method), name, (inputs, keywords))
     keywords = {key: value for key, value in keywords.items() if key not in IGNORED and value is not np._NoValue}
     keywords.pop("out", None)
-    value = rule(ufunc, name, inputs, keywords)
+    alone = method == "__call__" and (not keywords or keywords.get("where", True) is not True)
+    if method != "at" and not alone and is_constant(inputs, keywords):
+        value = handles(getattr(ufunc, method)(*plain(inputs), **plain(keywords)))
+    else:
+        value = rule(ufunc, name, inputs, keywords)
     if method == "at" or not targets or value is NotImplemented:
         return value
     if isinstance(value, tuple):
@@ -437,11 +456,11 @@ def call(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any
             f"{name}: where= without out= leaves the other elements undefined, and so their derivatives. "
             "Write gradtape.where(mask, f(x), otherwise)"
         )
-    if dtype is not None and {t[-1] for t in ufunc.types} <= {"?", "O"}:  # yes or no, whatever it is asked of
-        if np.dtype(dtype) != bool:
-            raise TypeError(f"{name} gives bools, not {np.dtype(dtype)}")
-    elif dtype is not None:
-        inputs = tuple([converted(x, dtype, casting, name) for x in inputs])
+    if dtype is not None or casting != "same_kind":
+        given = [x.__class__ if x.__class__ in NUMBERS else numpy_dtype(gt.asarray(x).dtype) for x in inputs]
+        signature = *[None] * ufunc.nin, *[None if dtype is None else np.dtype(dtype)] * ufunc.nout
+        loop = ufunc.resolve_dtypes((*given, *[None] * ufunc.nout), signature=signature, casting=casting)
+        inputs = tuple([gt.astype(gt.asarray(x), into) for x, into in zip(inputs, loop, strict=False)])
     if keywords:
         raise NoRuleError(f"{name} with {', '.join(keywords)}= has no rule in gradtape; leave it out")
     try:
@@ -452,10 +471,18 @@ def call(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any
         raise
 
 
+def folded_in(ufunc: Any, x: Any, dtype: Any) -> Any:
+    """x in the dtype in which NumPy folds its elements by a universal function."""
+    x = gt.asarray(x)
+    own, signature = numpy_dtype(x.dtype), (None if dtype is None else np.dtype(dtype), None, None)
+    into = ufunc.resolve_dtypes((None, own, None), signature=signature, casting="unsafe", reduction=True)[1]
+    return x if into == own else gt.astype(x, into)
+
+
 def converted(x: Any, dtype: Any, casting: str, name: str) -> Any:
     """x in the dtype in which the function shall be computed."""
     x = gt.asarray(x)
-    if not np.can_cast(x.dtype, dtype, casting):  # type: ignore[arg-type]
+    if not np.can_cast(numpy_dtype(x.dtype), dtype, casting):  # type: ignore[arg-type]
         raise TypeError(f"{name}: cannot cast from {x.dtype} to {np.dtype(dtype)} by rule {casting!r}")
     return gt.astype(x, dtype)
 
@@ -465,6 +492,7 @@ def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, A
     x, axis, dtype, _, keepdims, initial, mask = filled(
         inputs, keywords, axis=0, dtype=None, out=None, keepdims=False, initial=None, where=True
     )
+    folded = folded_in(ufunc, x, dtype)
     if ufunc in REDUCTIONS:
         from .numpy_reductions import REDUCE
 
@@ -472,40 +500,43 @@ def reduce(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, A
     function = find(ufunc)
     if function is None or mask is not True or ufunc.nin != 2:
         return without_rule(ufunc.reduce, name, (inputs, keywords))
-    x = gt.asarray(x)
+    x, axis = folded, single(axis, folded.ndim)
     try:
-        parts = along(x, axis, dtype) if x.ndim or axis not in (0, -1, None) else [gt.asarray(x, dtype=dtype)]
+        parts = along(x, axis) if x.ndim or axis not in (0, -1, None) else [x]
     except NoRuleError:
         if is_followed((inputs, keywords)):
             raise
         parts = []
     if not parts and not is_followed([initial]):  # of nothing, and along several axes, NumPy knows
         return gt.asarray(ufunc.reduce(*plain(inputs), **plain(keywords)))
-    y = parts[0] if initial is None else function(initial, parts[0])
+    if initial is not None:
+        shape = parts[0].shape if parts else gt.sum(x, axis=axis).shape
+        parts = [gt.broadcast_to(gt.astype(gt.asarray(initial), x.dtype), shape), *parts]
+    y = parts[0]
     for part in parts[1:]:
         y = function(y, part)
-    return gt.expand_dims(y, axis=axis) if keepdims and x.ndim else y
+    return gt.expand_dims(y, axis=axis) if keepdims and x.ndim and axis != () else y
 
 
 def accumulate(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """`ufunc.accumulate(x, axis=0, dtype=None)`."""
     x, axis, dtype, _ = filled(inputs, keywords, axis=0, dtype=None, out=None)
-    if ufunc in ACCUMULATIONS:
-        return getattr(gt, ACCUMULATIONS[ufunc])(gt.asarray(x), axis=axis, dtype=dtype)
     function = find(ufunc)
     if function is None or ufunc.nin != 2:
         return without_rule(ufunc.accumulate, name, (inputs, keywords))
-    if not is_followed(x):
-        return gt.asarray(without_rule(ufunc.accumulate, name, (inputs, keywords)))
     if not gt.asarray(x).ndim:
         raise TypeError(f"{name}: cannot accumulate along an axis of a number")
-    parts = along(x, axis, dtype)
+    axis = single(axis, gt.asarray(x).ndim)
+    if ufunc in ACCUMULATIONS:
+        return getattr(gt, ACCUMULATIONS[ufunc])(gt.asarray(x), axis=axis, dtype=dtype)
+    x = folded_in(ufunc, x, dtype)
+    parts = along(x, axis)
     if ufunc in LOGICAL:
         parts = [part != 0 for part in parts]
     results = parts[:1]
     for part in parts[1:]:
         results.append(function(results[-1], part))
-    return gt.stack(results, axis=axis) if results else gt.asarray(x)
+    return gt.stack(results, axis=axis) if results else x
 
 
 def outer(ufunc: Any, name: str, inputs: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
@@ -534,13 +565,17 @@ def filled(inputs: tuple[Any, ...], keywords: dict[str, Any], **defaults: Any) -
     return [inputs[0], *[given.get(name, default) for name, default in defaults.items()]]
 
 
-def along(x: Any, axis: Any, dtype: Any) -> list[Any]:
-    """The slices of x along one axis."""
-    x = gt.asarray(x) if dtype is None else gt.astype(gt.asarray(x), dtype)
+def single(axis: Any, ndim: int) -> Any:
+    """The one axis that is meant; several stay as they are."""
     if isinstance(axis, tuple) and len(axis) == 1:
         (axis,) = axis
-    if axis is None and x.ndim == 1:
-        axis = 0
+    return 0 if axis is None and ndim == 1 else axis
+
+
+def along(x: Any, axis: Any) -> list[Any]:
+    """The slices of x along one axis; along none, x."""
+    if axis == ():
+        return [x]
     if not isinstance(axis, int):
         raise NoRuleError("a universal function without a reduction of its own reduces along one axis: give axis=int")
     return list(gt.unstack(x, axis=axis))

@@ -10,8 +10,9 @@ import numpy as np
 
 import gradtape as gt
 
-from ..arrays.dtypes import is_floating
+from ..arrays.dtypes import is_floating, numpy_dtype
 from ..errors import NoRuleError
+from ..functions.declare import shape_of
 from .numpy_protocols import plain
 
 Rule = Callable[..., Any]
@@ -37,6 +38,9 @@ def reducing(name: str) -> Rule:
             if name in ("sum", "prod"):  # which widen small integers otherwise
                 into["dtype"] = dtype
         axis = axis_of(x, axis)
+        if initial is not None and neutral is None and 0 in gt.asarray(x).shape:  # of nothing there is no extreme
+            shape = gt.sum(x, axis=axis, keepdims=keepdims).shape
+            return gt.broadcast_to(gt.astype(gt.asarray(initial), x.dtype), shape)
         if where is not True:
             fill = initial if neutral is None else neutral
             if fill is None:
@@ -50,7 +54,7 @@ def reducing(name: str) -> Rule:
 
 def axis_of(x: Any, axis: Any) -> Any:
     """The axis; None for the first or last of a number, which NumPy's universal functions let pass."""
-    return None if axis in (0, -1) and not gt.asarray(x).ndim else axis
+    return None if axis in (0, -1) and not shape_of(x) else axis
 
 
 REDUCE = {name: reducing(name) for name in NEUTRAL}
@@ -78,14 +82,25 @@ def extreme(name: str) -> Rule:
 
 def counted(mask: Any, a: Any, axis: Any, keepdims: Any) -> Any:
     """How many elements of a the mask selects along the axis, in a dtype that leaves a's as it is."""
-    n = gt.count_nonzero(gt.broadcast_to(mask, a.shape), axis=axis, keepdims=keepdims)
+    n = gt.count_nonzero(gt.broadcast_to(mask, a.shape), axis=axis_of(a, axis), keepdims=keepdims)
     return gt.astype(n, gt.real(a).dtype) if is_floating(a.dtype) else n
+
+
+def summed_in(a: Any, dtype: Any, casting: Any, name: str) -> Any:
+    """a in the dtype in which its elements are added up: a floating one, or the gradient would be cut."""
+    a = gt.asarray(a)
+    if dtype is None:
+        return a
+    if not is_floating(np.dtype(dtype)) or not np.can_cast(numpy_dtype(a.dtype), dtype, casting):
+        what = f"numpy.{name} of {a.dtype} with dtype={np.dtype(dtype)}"
+        raise NoRuleError(f"{what} has no rule in gradtape; leave it out")
+    return gt.astype(a, dtype)
 
 
 def _mean(
     a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, where: Any = True
 ) -> Any:
-    a = gt.asarray(a, dtype=dtype)
+    a = summed_in(a, dtype, "unsafe", "mean")
     if where is True:
         return gt.mean(a, axis=axis, keepdims=keepdims)
     return REDUCE["sum"](a, axis, None, keepdims, None, where) / counted(where, a, axis, keepdims)
@@ -101,13 +116,16 @@ def moment(name: str) -> Rule:
     ) -> Any:  # fmt: skip
         if mean is not None:
             raise NoRuleError(f"numpy.{name} with mean= has no rule in gradtape; leave it out")
-        a, correction = gt.asarray(a, dtype=dtype), ddof if correction is None else correction
+        a, correction = summed_in(a, dtype, "same_kind", name), ddof if correction is None else correction
         if where is True:
-            return function(a, axis=axis, correction=correction, keepdims=keepdims)
-        deviation = a - _mean(a, axis, keepdims=True, where=where)
-        total = REDUCE["sum"](deviation * deviation, axis, None, keepdims, None, where)
-        var = total / (counted(where, a, axis, keepdims) - correction)
-        return gt.sqrt(var) if name == "std" else var
+            y = function(a, axis=axis, correction=correction, keepdims=keepdims)
+        else:
+            deviation = a - _mean(a, axis, keepdims=True, where=where)
+            square = gt.real(deviation * gt.conj(deviation))
+            total = REDUCE["sum"](square, axis, None, keepdims, None, where)
+            y = total / gt.maximum(counted(where, a, axis, keepdims) - correction, 0)
+            y = gt.sqrt(y) if name == "std" else y
+        return y if dtype is None else gt.astype(y, dtype)
 
     return rule
 
@@ -122,7 +140,7 @@ def extreme_of_some(name: str, fill: Any) -> Rule:
             return given(a, axis, keepdims=keepdims, **more)
         missing = gt.isnan(a)
         y = given(gt.where(missing, fill, a), axis, keepdims=keepdims, **more)
-        none = gt.all(missing, axis=axis, keepdims=keepdims)
+        none = gt.all(missing, axis=axis_of(a, axis), keepdims=keepdims)
         if more or not np.any(plain(none)):
             return y
         warnings.warn("All-NaN slice encountered", RuntimeWarning, stacklevel=4)
@@ -154,7 +172,9 @@ TABLE: dict[str, Rule] = {
     "amin": extreme("min"),
     **{name: moment(name) for name in ("var", "std")},
     "mean": _mean,
-    "count_nonzero": lambda a, axis=None, *, keepdims=False: gt.count_nonzero(a, axis=axis, keepdims=keepdims),
+    "count_nonzero": lambda a, axis=None, *, keepdims=False: gt.count_nonzero(
+        a, axis=axis_of(a, axis), keepdims=keepdims
+    ),
     "nansum": without_nan(summing("sum"), 0),
     "nanprod": without_nan(summing("prod"), 1),
     "nanmax": extreme_of_some("max", -np.inf),
@@ -164,6 +184,6 @@ TABLE: dict[str, Rule] = {
     "nanstd": skipping_nan(moment("std")),
     "nancumsum": without_nan(gt.cumsum, 0),
     "nancumprod": without_nan(gt.cumprod, 1),
-    "argmax": lambda a, axis=None, out=None, *, keepdims=False: gt.argmax(a, axis=axis, keepdims=keepdims),
-    "argmin": lambda a, axis=None, out=None, *, keepdims=False: gt.argmin(a, axis=axis, keepdims=keepdims),
+    "argmax": lambda a, axis=None, out=None, *, keepdims=False: gt.argmax(a, axis=axis_of(a, axis), keepdims=keepdims),
+    "argmin": lambda a, axis=None, out=None, *, keepdims=False: gt.argmin(a, axis=axis_of(a, axis), keepdims=keepdims),
 }  # fmt: skip
