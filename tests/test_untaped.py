@@ -124,6 +124,8 @@ CALLS: dict[str, list[Arguments]] = {
     "sorting.argmin": [call(X), call(X, axis=-1)],
     "sorting.argsort": [call(X), call(X, axis=0), call(X, axis=None)],
     "sorting.median": [call(X), call(X, axis=1, keepdims=True), call(VECTOR), call((X * 9).astype(int), axis=0)],
+    "sorting.percentile": [call(VECTOR, 30), call(X, [10.0, 50.0], axis=0, method="hazen", keepdims=True)],
+    "sorting.quantile": [call(X, 0.3), call(X, [0.0, 0.5, 1.0], axis=1), call(VECTOR, 0.7, method="nearest")],
     "sorting.searchsorted": [call(np.sort(VECTOR), VECTOR), call(np.sort(VECTOR), VECTOR, side="right")],
     "sorting.sort": [call(X), call(X, axis=0), call(X, axis=None)],
 }  # fmt: skip

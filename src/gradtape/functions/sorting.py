@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import reduction_kernels as kernels
 from ..arrays.dtypes import kind_of, numpy_dtype
+from ..arrays.numpy_kernels import DOUBLE
 from ..arrays.quantile_methods import CHOOSING, places
 from ..primitive import Alike, Axes, General, Linear, Zero, apply
 from .declare import one_axis, operand, shape_of
@@ -188,6 +189,7 @@ def median(x: Any, /, axis: Axis = None, *, keepdims: bool = False) -> Any:
     return reshape(y, kept) if keepdims else y
 
 
+@untaped("np.quantile(x, q, axis, method=method, keepdims=keepdims)", when="x.dtype is DOUBLE", DOUBLE=DOUBLE)
 def quantile(
     x: Any, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
 ) -> Any:
@@ -213,7 +215,8 @@ def quantile(
     y = low = take(rows, below, axis=-1)
     if method not in CHOOSING:
         high = take(rows, above, axis=-1)
-        between = low + (high - low) * static(weight.astype(dtype), rows)
+        near, way = np.where(weight < 0.5, below, above), np.where(weight < 0.5, weight, weight - 1)
+        between = take(rows, near, axis=-1) + (high - low) * static(way.astype(dtype), rows)  # rounded as by NumPy
         y = where(static(weight == 0, rows), low, where(static(weight == 1, rows), high, between))
     if kind_of(rows.dtype) in "fc":
         y = where(any_of(isnan(rows), axis=-1, keepdims=True), math.nan, y)
@@ -222,6 +225,7 @@ def quantile(
     return reshape(y, (*fractions.shape, *(kept if keepdims else y.shape[1:])))
 
 
+@untaped("np.percentile(x, q, axis, method=method, keepdims=keepdims)", when="x.dtype is DOUBLE", DOUBLE=DOUBLE)
 def percentile(
     x: Any, q: Any, /, axis: Axis = None, *, method: str = "linear", keepdims: bool = False
 ) -> Any:

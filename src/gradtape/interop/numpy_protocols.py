@@ -73,6 +73,7 @@ INTO = frozenset(["out", "overwrite_input"])
 
 #: gradtape's class for each of NumPy's with several named arrays.
 NAMED: dict[type, Any] = {}
+named_of = NAMED.get
 new_tuple = tuple.__new__
 
 #: Types that take part in a call to which such a function can be applied as it is.
@@ -179,6 +180,15 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                 handle._data = y
                 handle._key = 0
                 return handle
+            named = named_of(kind)
+            if named is not None:
+                parts = []
+                for part in y:
+                    handle = new(Tensor)
+                    handle._data = part
+                    handle._key = 0
+                    parts.append(handle)
+                return new_tuple(named, parts)
             if y is not None:
                 return handles(y)
         except Exception:  # told below
@@ -224,7 +234,7 @@ def handles(y: Any) -> Any:
         handle._data = y
         handle._key = 0
         return handle
-    if kind is bool or not isinstance(y, tuple | list):
+    if kind is not list and (kind is bool or not isinstance(y, tuple)):
         return y
     parts = []
     for part in y:  # as above: most often they are arrays
@@ -235,7 +245,7 @@ def handles(y: Any) -> Any:
             parts.append(handle)
         else:
             parts.append(handles(part))
-    return parts if isinstance(y, list) else new_tuple(NAMED.get(kind, kind), parts)
+    return parts if kind is list else new_tuple(NAMED.get(kind, kind), parts)
 
 
 def unknown_arguments(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> str:
