@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays.dtypes import is_floating, kind_of
-from ..context import LEVEL, OPEN, active, observed_by, resumed
+from ..context import LEVEL, Moment, active, observed_by, resumed
 from ..errors import warn
 from ..functions.creation import asarray
 from ..functions.elementwise import conj, stop_gradient
@@ -252,22 +252,22 @@ def one_level_down(
 
     `inside`, `seeds`: make values and cotangents ones of the level; `outside`: takes them off again.
     """
-    there = LEVEL.get(), OPEN.get()
+    there = Moment()
 
     def lowered(values: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
-        with resumed(*there):
+        with there.again():
             outputs, _, variables = body(inside(values))
             return outside(outputs), pull_at(values), variables
 
     def pull_at(values: list[Any]) -> Pull:
         def pull(cotangents: Sequence[Any]) -> list[Any]:
-            with resumed(*there):
+            with there.again():
                 return outside(pull_of(body, inside(values))(seeds(cotangents)))  # type: ignore[no-any-return]
 
         return pull
 
     lowered.pull = pull_at  # type: ignore[attr-defined]
-    with resumed(max([other for other in there[1] if other < level], default=0), frozenset()):
+    with resumed(max([other for other in there.surrounding if other < level], default=0), frozenset()):
         outputs, _, variables = call(lowered, leaves)
     return outputs, variables
 
