@@ -246,16 +246,21 @@ class Prepared:
         return most
 
     def save(self, path: Any) -> None:
-        """Write pattern, colours and settings to an .npz file, for gradtape.load_prepared(path, f)."""
+        """Write pattern, colours and settings to an .npz file, for gradtape.load_prepared(path, f).
+
+        Raises FileNotFoundError where there is no such folder.
+        """
         colors = self.colors if isinstance(self.colors, tuple) else (self.colors,)
-        np.savez_compressed(
-            path,
-            indices=self.pattern.indices,
-            indptr=self.pattern.indptr,
-            shape=self.pattern.shape,
-            settings=np.array([type(self).__name__, self.kind, self.order, self.format, str(self.batch_size or 0)]),
-            **{f"colors{i}": c for i, c in enumerate(colors)},
-        )
+        contents = {f"colors{i}": c for i, c in enumerate(colors)} | {
+            "indices": self.pattern.indices,
+            "indptr": self.pattern.indptr,
+            "shape": self.pattern.shape,
+            "settings": np.array([type(self).__name__, self.kind, self.order, self.format, str(self.batch_size or 0)]),
+        }
+        try:
+            np.savez_compressed(path, **contents)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"gradtape.{self.name}: cannot save to {path}: there is no such folder") from error
 
     def spy(self, ax: Any = None) -> Any:
         """Draw the pattern with Matplotlib, each entry in the colour of its product; returns the axes."""
