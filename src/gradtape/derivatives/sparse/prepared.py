@@ -32,7 +32,7 @@ from .decompression import (
     rows_and_columns,
     star_readings,
 )
-from .detection import the_output, the_vector
+from .detection import real_valued, the_output, the_vector
 from .entries import ABSORB, Declined, Memo
 from .orders import best_colouring
 from .picture import braille, spy
@@ -416,7 +416,7 @@ class PreparedHessian(Prepared):
 
     def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
         selected = Selected((x, *others), 0, self.name)
-        _, (gradient,) = recorded_gradient(self.f, selected, {}, self.name, trace)
+        _, (gradient,) = recorded_gradient(real_valued(self.f), selected, {}, self.name, trace)
         return Recorded(trace, selected.leaves[0], gradient)
 
     def by_products(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
