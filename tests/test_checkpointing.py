@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -415,6 +416,48 @@ def test_variables_that_are_arguments_or_assigned_inside() -> None:
         y = gt.checkpoint(counting)(x)
     assert float(tape.gradient(y, x)) == 6
     assert float(w) == 3  # counted once
+
+
+def test_variables_are_restored_when_what_runs_again_raises() -> None:
+    w, x, runs = gt.Variable(2.0), gt.asarray(3.0), []
+
+    def once(x: Any) -> Any:
+        runs.append(float(w))
+        if len(runs) == 2:
+            raise RuntimeError("no")
+        return w * x
+
+    with gt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = gt.checkpoint(once)(x)
+    w.assign(9.0)
+    with pytest.raises(RuntimeError, match="no"):
+        tape.gradient(y, x)
+    assert float(w) == 9
+    assert float(tape.gradient(y, x)) == 2
+    assert runs == [2, 2, 2]
+
+
+def test_threads_that_assign_a_variable_while_others_run_again() -> None:
+    v, wrong = gt.Variable(0.0), []
+
+    def work() -> None:
+        for _ in range(100):
+            x = gt.asarray(3.0)
+            with gt.GradientTape() as tape:
+                tape.watch(x)
+                y = gt.checkpoint(lambda x: (v * 0 + 1) * x**2)(x)
+            v.assign_add(1.0)
+            if float(tape.gradient(y, x)) != 6:
+                wrong.append(x)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert float(v) == 400
 
 
 def test_nothing_is_kept_of_variables_when_the_tape_is_gone() -> None:

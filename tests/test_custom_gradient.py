@@ -116,6 +116,11 @@ def test_values_of_a_vmap_may_be_closed_over() -> None:
     same(gt.grad(lambda w: gt.sum(gt.vmap(scaled)(w, t)))(X), 10 * t)
     same(gt.grad(lambda w: gt.sum(gt.vmap(lambda t: scaled(w, t))(t)))(2.0), 10 * t.sum())
     same(gt.vmap(lambda t: gt.grad(lambda w: scaled(w, t))(2.0))(t), 10 * t)
+    for nested in (
+        lambda w: gt.vmap(lambda w: gt.vmap(lambda t: scaled(w, t))(t))(w),
+        lambda w: gt.vmap(lambda t: gt.vmap(lambda w: scaled(w, t))(w))(t),
+    ):
+        same(gt.grad(lambda w, f=nested: gt.sum(f(w)))(np.array([5.0, 7.0])), 10 * t.sum() * np.ones(2))
     same(gt.vmap(lambda w, t: gt.jvp(lambda w: scaled(w, t), (w,), (1.0,))[1])(X, t), 10 * t)
     same(gt.grad(gt.checkpoint(lambda x: scaled(x[0], x[1]), policy="products"))(X), [20.0, 0.0, 0.0])
     v = gt.Variable(3.0)
@@ -144,3 +149,21 @@ def test_what_is_closed_over_is_constant_to_the_rule_in_all_modes() -> None:
     same(gt.grad(lambda t: scaled(gt.asarray(2.0), t))(1.5), 0.0)
     with pytest.warns(gt.UnconnectedGradientWarning, match=r"custom_gradient: .* whose derivative is dropped"):
         same(gt.jvp(lambda t: scaled(gt.asarray(2.0), t), (1.5,), (1.0,))[1], 0.0)
+
+
+@pytest.mark.parametrize("kind", ["custom_gradient", "custom"])
+def test_cotangents_that_are_to_be_summed_under_vmap(kind: str) -> None:
+    """A rule may give a cotangent of the result's shape: what is summed belongs to one example."""
+    if kind == "custom":
+        scale = gt.custom(lambda s, x: s * x, vjp=lambda g, y, s, x: (g * x, g * s))
+    else:
+        scale = gt.custom_gradient(lambda s, x: (s * x, lambda g: (g * x, g * s)))
+    m = np.arange(9.0).reshape(3, 3)
+    same(gt.grad(lambda s: gt.sum(gt.vmap(scale)(s, m)))(X), m.sum(1))
+    same(gt.vmap(gt.grad(lambda s, x: gt.sum(scale(s, x))))(X, m), m.sum(1))
+    same(gt.grad(lambda s: gt.sum(gt.vmap(lambda x: scale(s, x))(m)))(2.0), m.sum())
+    for f in (lambda a, b: scale(a, b), lambda a, b: scale(b, a)):
+        nested = lambda a, f=f: gt.sum(gt.vmap(lambda a: gt.vmap(lambda b: f(a, b))(X))(a))
+        same(gt.grad(nested)(np.array([5.0, 7.0])), [6.0, 6.0])
+    H = gt.hessian(lambda x: gt.sum(scale(x[0], x)), sparse=True)(X)
+    same(H.toarray(), [[2, 1, 1], [1, 0, 0], [1, 0, 0]])

@@ -23,7 +23,7 @@ from ..functions.elementwise import conj, stop_gradient
 from ..functions.static import zeros
 from ..nest import flatten
 from ..primitive import General, leave_records
-from ..sweep import transposed
+from ..sweep import fit, transposed
 from ..tensor import Tensor, Variable, VirtualTensor, is_differentiated, tensor, touch
 from ..virtual.batched import Batched, unbatched
 from ..virtual.dual import Dual
@@ -82,10 +82,17 @@ def perform(
         return perform_plainly(body, leaves, name, level, below)
     if top not in ON:
         raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
-    observers = active()
+    observers, deeper = active(), None
     with observed_by(tuple([o for o in observers if o.level < level])):
         call = lambda body, leaves: perform(body, leaves, name, min(below, level))
-        handles, variables = ON[top](call, body, leaves, level)
+        try:
+            handles, variables = ON[top](call, body, leaves, level)
+        except ClosesOverError as error:
+            if error.batch is None or error.level <= level or below != np.inf:
+                raise
+            deeper = error.batch
+    if deeper is not None:
+        return perform(body, leaves, name, batch=deeper)
 
     def pull_again(cotangents: Sequence[Any]) -> list[Any]:
         return pull_of(body, leaves)(cotangents)
@@ -97,6 +104,14 @@ def perform(
         observer.virtual = True
     record(watching, handles, [*leaves, *variables], pull_again, name)
     return handles, pull_again, variables
+
+
+class ClosesOverError(TypeError):
+    """A body closes over a value of this level: a batch, or what else there is no way to follow."""
+
+    def __init__(self, message: str, level: float, batch: Any):
+        super().__init__(message)
+        self.level, self.batch = level, batch
 
 
 def perform_plainly(
@@ -111,11 +126,14 @@ def perform_plainly(
     keys = [x._key for x in (*leaves, *variables) if isinstance(x, Tensor)]
     if deep >= below or (deep > level and any([key in o.slots for o in active() if o.level < deep for key in keys])):
         found = next(y for y in outputs if type(y) is VirtualTensor and y._data.level == deep)
-        if type(found._data) is Batched and deep < below:
-            return perform(body, leaves, name, below, found)
-        raise TypeError(
+        batch = found if type(found._data) is Batched else None
+        if batch is not None and deep < below:
+            return perform(body, leaves, name, below, batch)
+        raise ClosesOverError(
             f"custom_gradient: {name} uses a value from outside its arguments that belongs to a transform around it "
-            "(jvp, vmap, ...), in which its rule cannot be followed: pass it as an argument"
+            "(jvp, vmap, ...), in which its rule cannot be followed: pass it as an argument",
+            deep,
+            batch,
         )
     if deep > level:
         if any([is_differentiated(y._data) for y in outputs]):
@@ -262,7 +280,9 @@ def one_level_down(
     def pull_at(values: list[Any]) -> Pull:
         def pull(cotangents: Sequence[Any]) -> list[Any]:
             with there.again():
-                return outside(pull_of(body, inside(values))(seeds(cotangents)))  # type: ignore[no-any-return]
+                given = inside(values)
+                back = outside(fitted(pull_of(body, given)(seeds(cotangents)), given))
+            return fitted(back, values)
 
         return pull
 
@@ -270,6 +290,15 @@ def one_level_down(
     with resumed(max([other for other in there.surrounding if other < level], default=0), frozenset()):
         outputs, _, variables = call(lowered, leaves)
     return outputs, variables
+
+
+def fitted(cotangents: list[Any], leaves: list[Any]) -> list[Any]:
+    """Cotangents in the shapes of the leaves that come first: of an example's within, and of all examples'."""
+    pairs = zip(cotangents, leaves, strict=False)
+    return [
+        g if g is None or not isinstance(x, Tensor) or not is_floating(x.dtype) else fit(g, (x.shape, x.dtype))
+        for g, x in pairs
+    ] + cotangents[len(leaves) :]
 
 
 def on_patterns(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
