@@ -467,4 +467,4 @@ def test_nothing_is_kept_of_variables_when_the_tape_is_gone() -> None:
     w.assign(np.zeros(3))
     assert tape.gradient(y, w).tolist() == [2.0, 2.0, 2.0]
     del tape, y
-    assert all(moment in before for moment in context.MOMENTS)
+    assert all(number in before for number in context.MOMENTS)

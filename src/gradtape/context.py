@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from itertools import count
 from threading import RLock
 from typing import Any, Protocol
-from weakref import WeakSet
+from weakref import ref
 
 
 class Observer(Protocol):
@@ -96,8 +96,8 @@ def resumed(level: int, surrounding: frozenset[int]) -> Iterator[None]:
         OPEN.set(now)
 
 
-#: Moments to which something may be run again, and what keeps threads from assigning Variables while that happens.
-MOMENTS: WeakSet[Moment] = WeakSet()
+#: Moments to which something may be run again, by number, and what keeps threads from assigning Variables meanwhile.
+MOMENTS: dict[int, ref[Moment]] = {}
 ASSIGNING = RLock()
 
 
@@ -110,8 +110,8 @@ class Moment:
     def __init__(self) -> None:
         self.level, self.surrounding = LEVEL.get(), OPEN.get()
         self.values: dict[int, tuple[Any, Any]] = {}
-        with ASSIGNING:
-            MOMENTS.add(self)
+        number = next_key()
+        MOMENTS[number] = ref(self, lambda _: MOMENTS.pop(number, None))
 
     @contextmanager
     def again(self) -> Iterator[None]:
@@ -134,10 +134,11 @@ class Moment:
 def assign(variable: Any, data: Any) -> None:
     """Give a Variable another value; moments note the one that it had."""
     with ASSIGNING:
-        if variable._data is not data:
-            for moment in MOMENTS:
-                moment.values.setdefault(variable._key, (variable, variable._data))
-            variable._data = data
+        if MOMENTS:
+            for known in list(MOMENTS.values()):
+                if (moment := known()) is not None:
+                    moment.values.setdefault(variable._key, (variable, variable._data))
+        variable._data = data
 
 
 def enter(observer: Observer) -> None:
