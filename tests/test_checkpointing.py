@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import gradtape as gt
+from gradtape import context
 from gradtape.virtual import kept
 
 from .programs import POINT, TRANSFORMS, by_mpmath, stacked
@@ -356,3 +358,113 @@ def test_what_a_rule_hides_is_not_remembered_in_the_open(outer: str, inner: str)
     ):
         got = stacked(lambda x, f=f: gt.sum(f(x)), (outer, inner, "custom vjp"), v)(gt.asarray(x))
         np.testing.assert_allclose(float(got), np.sum(second * v * v), rtol=1e-13)
+
+
+# -- Variables that are assigned before the gradient is asked for
+W2 = lambda w, x: w**2 * x**2
+KINDS: dict[str, Any] = {
+    "checkpoint": lambda w: gt.checkpoint(lambda x: W2(w, x)),
+    "with a policy": lambda w: gt.checkpoint(lambda x: W2(w, x), policy="products"),
+    "nested": lambda w: gt.checkpoint(lambda x: x * gt.checkpoint(lambda x: w**2 * x)(x)),
+    "chain": lambda w: lambda x: gt.checkpoint_chain(lambda i, s: s * w * x if i else s * w, x, 2, slots=1),
+    "longer chain": lambda w: lambda x: gt.checkpoint_chain(lambda i, s: s * (w if i < 2 else 1), x, 5, slots=2) * x,
+    "while": lambda w: lambda x: gt.checkpoint_while(
+        lambda s: s[1] < 4, lambda s: (s[0] * (w if s[1] < 2 else 1), s[1] + 1.0), (x, gt.asarray(0.0)), slots=1
+    )[0] * x,
+    "vmap": lambda w: lambda x: gt.sum(gt.vmap(gt.checkpoint(lambda x: W2(w, x)))(gt.stack([x]))),
+    "looked at": lambda w: gt.checkpoint(lambda x: W2(w, x) if float(w) < 3 else x),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_variables_are_what_they_were_in_the_forward_pass(kind: str) -> None:
+    """y = w**2 x**2 at w = 2, x = 3, with w assigned after the value and again after the gradient."""
+    w, x = gt.Variable(2.0), gt.asarray(3.0)
+    with gt.GradientTape(persistent=True) as outer:
+        outer.watch(x)
+        with gt.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            y = KINDS[kind](w)(x)
+        w.assign(5.0)
+        slope = tape.gradient(y, x)
+        assert float(slope) == 24
+        assert float(tape.gradient(y, w)) == 36
+    w.assign_add(2.0)
+    assert float(outer.gradient(y, x)) == 24
+    assert float(outer.gradient(slope, x)) == 8
+    assert float(outer.gradient(slope, w)) == 24
+    assert float(w) == 7
+
+
+def test_variables_that_are_arguments_or_assigned_inside() -> None:
+    w, x = gt.Variable(2.0), gt.asarray(3.0)
+    with gt.GradientTape() as tape:
+        y = gt.checkpoint(lambda a: a**2)(w)
+        w.assign(4.0)
+        y = y + gt.checkpoint(lambda a: a**3)(w)
+    w.assign(100.0)
+    assert float(tape.gradient(y, w)) == 4 + 48
+    w.assign(2.0)
+
+    def counting(x: Any) -> Any:
+        y = x * w
+        w.assign_add(1.0)
+        return y * w
+
+    with gt.GradientTape() as tape:
+        tape.watch(x)
+        y = gt.checkpoint(counting)(x)
+    assert float(tape.gradient(y, x)) == 6
+    assert float(w) == 3  # counted once
+
+
+def test_variables_are_restored_when_what_runs_again_raises() -> None:
+    w, x, runs = gt.Variable(2.0), gt.asarray(3.0), []
+
+    def once(x: Any) -> Any:
+        runs.append(float(w))
+        if len(runs) == 2:
+            raise RuntimeError("no")
+        return w * x
+
+    with gt.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = gt.checkpoint(once)(x)
+    w.assign(9.0)
+    with pytest.raises(RuntimeError, match="no"):
+        tape.gradient(y, x)
+    assert float(w) == 9
+    assert float(tape.gradient(y, x)) == 2
+    assert runs == [2, 2, 2]
+
+
+def test_threads_that_assign_a_variable_while_others_run_again() -> None:
+    v, wrong = gt.Variable(0.0), []
+
+    def work() -> None:
+        for _ in range(100):
+            x = gt.asarray(3.0)
+            with gt.GradientTape() as tape:
+                tape.watch(x)
+                y = gt.checkpoint(lambda x: (v * 0 + 1) * x**2)(x)
+            v.assign_add(1.0)
+            if float(tape.gradient(y, x)) != 6:
+                wrong.append(x)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert float(v) == 400
+
+
+def test_nothing_is_kept_of_variables_when_the_tape_is_gone() -> None:
+    w, before = gt.Variable(np.ones(3)), list(context.MOMENTS)
+    with gt.GradientTape() as tape:
+        y = gt.sum(gt.checkpoint(lambda: w**2)())
+    w.assign(np.zeros(3))
+    assert tape.gradient(y, w).tolist() == [2.0, 2.0, 2.0]
+    del tape, y
+    assert all(number in before for number in context.MOMENTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,7 +166,7 @@ def test_scipy_is_imported_when_it_is_needed() -> None:
         (lambda: gt.minimize(rosenbrock, np.arange(3)), TypeError, "dtype int64"),
         (lambda: gt.minimize(rosenbrock, START + 1j), TypeError, "x0 must be real"),
         (lambda: gt.minimize(lambda x: gt.sum(gt.log(x)), -START), ValueError, "f is NaN at x0"),
-        (lambda: gt.minimize(bowl, BOWL, bounds=({"a": 0.0}, None)), ValueError, "bounds has the keys"),
+        (lambda: gt.minimize(bowl, BOWL, bounds=({"a": 0.0}, None)), ValueError, r"bounds has the keys"),
         (lambda: gt.minimize(bowl, BOWL, bounds=(np.zeros(7), None)), ValueError, r"bounds must be a pair"),
         (lambda: gt.minimize(bowl, BOWL, bounds=3), ValueError, r"bounds must be a pair"),
         (lambda: gt.minimize(bowl, BOWL, constraints={"fun": bowl}), ValueError, "a dict needs 'type'"),
@@ -176,3 +177,121 @@ def test_scipy_is_imported_when_it_is_needed() -> None:
 def test_bad_input(call: Any, error: type[Exception], message: str) -> None:
     with np.errstate(all="ignore"), pytest.raises(error, match=message):
         call()
+
+
+# -- odd bounds and constraints
+BOX = ["nelder-mead", "powell", "l-bfgs-b", "tnc", "slsqp", "trust-constr", "cobyla", "cobyqa"]
+NESTED = {"a": 0.5, "b": np.array([0.5, 0.5])}
+far = lambda p: (p["a"] - 3) ** 2 + gt.sum((p["b"] + 3) ** 2)
+far_vector = lambda x: gt.sum((x - np.array([3.0, -3.0])) ** 2)
+
+
+def solved(f: Any, x0: Any, **given: Any) -> np.ndarray:
+    return gt.minimize(f, x0, **given).x_vector
+
+
+def test_every_method_with_bounds_keeps_to_them() -> None:
+    """Other methods refuse them."""
+    assert set(BOX) == ours.BOUNDED
+    for method in BOX:
+        x = solved(far, NESTED, method=method, bounds=({"b": -1.0, "a": 0.0}, {"a": 1.0, "b": None}))
+        np.testing.assert_allclose(x, [1, -1, -1], atol=2e-3)
+        assert (x <= [1 + 1e-9, np.inf, np.inf]).all()
+        assert (x >= [0, -1 - 1e-9, -1 - 1e-9]).all()
+    for method in sorted(ours.METHODS - ours.BOUNDED):
+        with pytest.raises(ValueError, match="takes no bounds"):
+            gt.minimize(far, NESTED, method=method, bounds=(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "x"),
+    [
+        (({"b": None, "a": 0.0}, {"b": [1.0, 2.0], "a": None}), [3, -3, -3]),
+        (({"b": [None, -1.0], "a": 0.0}, None), [3, -3, -1]),
+        ((np.float32(-1), np.int64(1)), [1, -1, -1]),
+        ((np.array(-1.0), gt.asarray(1)), [1, -1, -1]),
+        (({"a": gt.asarray(-1.0), "b": gt.asarray([-1.0, -2.0])}, 1.0), [1, -1, -2]),
+        (scipy_optimize.Bounds([-1, -1, -2], 1), [1, -1, -2]),
+        (scipy_optimize.Bounds(lb=-1), [3, -1, -1]),
+    ],
+)
+def test_bounds_of_a_container(bounds: Any, x: Any) -> None:
+    np.testing.assert_allclose(solved(far, NESTED, bounds=bounds), x, atol=1e-5)
+
+
+def test_bounds_of_vectors_numbers_and_lists() -> None:
+    start = np.array([0.5, 0.5])
+    for bounds in (
+        [(0, 1), (-1, None)], ((0.0, 1.0), (-1.0, 2.0)), np.array([[0, 1], [-1, 2]]), [[None, np.float32(1)], [-1, 2]],
+        (np.array([0.0, -1.0]), np.array([1.0, 2.0])), (np.array([0.0, -1.0]), 1),
+    ):  # fmt: skip
+        np.testing.assert_allclose(solved(far_vector, start, bounds=bounds), [1, -1], atol=1e-5)
+    cube = lambda x: gt.sum((x - 3) ** 2)
+    assert solved(cube, np.zeros(3), bounds=[(0, 1)] * 3).tolist() == [1, 1, 1]
+    assert solved(cube, np.zeros((2, 2)), bounds=(-1, np.array([1.0, 2.0]))).tolist() == [1, 2, 1, 2]
+    assert solved(cube, np.zeros((2, 2)), bounds=[(0, 1)] * 4).tolist() == [1, 1, 1, 1]
+    assert solved(cube, 0.0, bounds=[(-1, 1)]).tolist() == [1]
+    of_list = lambda p: (p[0] - 3) ** 2 + (p[1] + 3) ** 2
+    assert solved(of_list, [1.0, 1.5], bounds=[(0, 2), (1, 5)]).tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("f", "x0", "bounds", "message"),
+    [
+        (far, NESTED, ({"a": 0.0, "c": -1.0}, None), "bounds has the keys"),
+        (far, NESTED, ({"a": 0.0}, None), "bounds has the keys"),
+        (far, NESTED, ([0.0, -1.0], None), "bounds must be a pair"),
+        (far, NESTED, (np.zeros(3), None), "bounds must be a pair"),
+        (far, NESTED, {"a": (0, 1), "b": (0, 1)}, "bounds must be a pair"),
+        (far, NESTED, scipy_optimize.Bounds([0, 0], 1), "bounds must be a pair"),
+        (far_vector, np.zeros(2), ([0.0, -1.0], [1.0, 2.0]), "bounds of two elements could be"),
+        (far_vector, np.zeros(2), [(0, 1)] * 3, "bounds must be a pair"),
+        (far_vector, np.zeros(2), (1.0, 0.0), "bounds: of element 0 the lower one is 1, the upper one 0"),
+        (far_vector, np.zeros(2), (np.nan, 1.0), "bounds must not be NaN"),
+        (far_vector, np.zeros(2), (1j, None), "bounds must be real numbers"),
+        (far_vector, np.zeros(2), (True, None), "bounds must be real numbers"),
+        (far_vector, np.zeros(2), 3.0, "bounds must be a pair"),
+        (far_vector, np.zeros(2), "ab", "bounds must be a pair"),
+        (gt.sum, np.zeros(0), None, "x0 has no elements"),
+        (lambda p: 1.0, {}, None, "x0 has no elements"),
+    ],
+)
+def test_bounds_that_fit_nothing(f: Any, x0: Any, bounds: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"gradtape.minimize: {message}"):
+        gt.minimize(f, x0, bounds=bounds)
+
+
+@pytest.mark.parametrize("method", ["slsqp", "trust-constr", "cobyla", "cobyqa"])
+def test_constraints_in_every_form(method: str) -> None:
+    """a <= 2 and b1 = b0 + 1."""
+    below = {"type": "ineq", "fun": lambda p, most: most - p["a"], "args": 2.0}
+    apart = {"type": "eq", "fun": lambda p: p["b"][0] - p["b"][1] + 1}
+    both = scipy_optimize.NonlinearConstraint(
+        lambda p: {"a": p["a"], "b": p["b"][0] - p["b"][1]}, [-np.inf, -1], [2, -1]
+    )
+    linear = scipy_optimize.LinearConstraint([[1, 0, 0], [0, 1, -1]], [-np.inf, -1], [2, -1])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Constraint options")
+        mixed = [] if method == "cobyla" else [[linear, below]]  # SciPy's COBYLA stops early on constraints given twice
+        for given in [[below, apart], (below, apart), both, [both], linear, *mixed]:
+            x = solved(far, NESTED, method=method, constraints=given, tol=1e-8)
+            np.testing.assert_allclose(x, [2, -3.5, -2.5], atol=2e-2)
+        x = solved(far, NESTED, method=method, constraints=below, bounds=(-1, None), tol=1e-8)
+        np.testing.assert_allclose(x, [2, -1, -1], atol=1e-3)
+    for none in (None, [], ()):
+        np.testing.assert_allclose(solved(far, NESTED, method=method, constraints=none), [3, -3, -3], atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("constraints", "message"),
+    [
+        (scipy_optimize.LinearConstraint([[1, 0]], 0, 2), "constraints: the matrix of a Linear.* has 2 columns"),
+        ({"type": "eq", "fun": 3}, "constraints: fun must be a function"),
+        ({"type": "le", "fun": far}, "constraints: a dict needs"),
+        (far, "constraints must be one or a list of dicts"),
+        ("a", "constraints must be one or a list of dicts"),
+    ],
+)
+def test_constraints_that_are_none(constraints: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=f"gradtape.minimize: {message}"):
+        gt.minimize(far, NESTED, constraints=constraints)

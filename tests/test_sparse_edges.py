@@ -51,3 +51,28 @@ def test_zeros_absorb(name: str) -> None:
 def test_a_derivative_that_is_undefined_stays_so() -> None:
     x = np.array([np.nan, 1.0])
     assert np.isnan(gt.jacobian(lambda x: x * x, sparse=True)(x).toarray()[0, 0])
+
+
+def test_complex_values_are_refused_and_complex_numbers_inside_are_not() -> None:
+    """A derivative by real numbers would keep the real part alone."""
+    x, message = np.array([1.0, 2.0, 3.0]), "with sparse=True f must be real; it gave complex128"
+    for f in (lambda x: gt.exp(1j * x), lambda x: gt.fft.fft(x), lambda x: gt.astype(x, np.complex128)):
+        for call in (
+            lambda f=f: gt.jacobian(f, sparse=True)(x),
+            lambda f=f: gt.prepare_jacobian(f, x, pattern=np.ones((3, 3)))(x),
+            lambda f=f: gt.prepare_jacobian(f, x, local=True),
+            lambda f=f: gt.hessian(lambda x: gt.sum(f(x) ** 2), sparse=True)(x),
+        ):
+            with pytest.raises(TypeError, match=message):
+                call()
+    later = gt.prepare_jacobian(lambda x, c: x * c, x, x)
+    np.testing.assert_array_equal(later(x, x).toarray(), np.diag(x))
+    with pytest.raises(TypeError, match=message):
+        later(x, 1j * x)
+    with pytest.raises(TypeError, match=message):
+        gt.prepare_hessian(lambda x, c: gt.sum(x**2 * c), x, x)(x, 1j * x)
+    for mode in ("forward", "reverse"):
+        J = gt.jacobian(lambda x: gt.real(gt.exp(1j * x)), sparse=True, mode=mode)(x)
+        np.testing.assert_allclose(J.toarray(), np.diag(-np.sin(x)))
+    H = gt.hessian(lambda x: gt.imag(gt.sum((x * (1 + 1j)) ** 3)), sparse=True)(x)
+    np.testing.assert_allclose(H.toarray(), np.diag(12 * x))

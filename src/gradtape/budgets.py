@@ -33,11 +33,14 @@ UNSEEN = 1 << 17
 
 # -- ranges of directions --------------------------------------------------------------------------------------------
 def checked_batch_size(batch_size: Any, function: str) -> int | None:
-    """The batch size. Raises ValueError unless it is None or a positive int."""
+    """The batch size. Raises TypeError or ValueError unless it is None or a positive int."""
+    if batch_size is None:
+        return None
     whole = isinstance(batch_size, int | np.integer) and not isinstance(batch_size, bool)
-    if batch_size is not None and (not whole or batch_size < 1):
-        raise ValueError(f"gradtape.{function}: batch_size must be a positive int, not {batch_size!r}")
-    return batch_size
+    if not whole or batch_size < 1:
+        kind = ValueError if whole else TypeError
+        raise kind(f"gradtape.{function}: batch_size must be a positive int, not {batch_size!r}")
+    return int(batch_size)
 
 
 def chunks(total: int, batch_size: int | None, function: str) -> list[Range]:

@@ -1,6 +1,7 @@
 """What is active in this thread or async task: who looks on (tapes, accumulators), and how deep transforms are nested.
 
-Both live in context variables, so that threads and interleaved tasks never see each other's.
+Both live in context variables, so that threads and interleaved tasks never see each other's. A Moment keeps what it
+takes to run something again as it ran then.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
+from threading import RLock
 from typing import Any, Protocol
+from weakref import ref
 
 
 class Observer(Protocol):
@@ -91,6 +94,51 @@ def resumed(level: int, surrounding: frozenset[int]) -> Iterator[None]:
     finally:
         LEVEL.set(before)
         OPEN.set(now)
+
+
+#: Moments to which something may be run again, by number, and what keeps threads from assigning Variables meanwhile.
+MOMENTS: dict[int, ref[Moment]] = {}
+ASSIGNING = RLock()
+
+
+class Moment:
+    """The level, those that are open, and the values of all Variables: noted when one is assigned for the first time
+    afterwards, so that nothing is kept of those that are not."""
+
+    __slots__ = ("level", "surrounding", "values", "__weakref__")
+
+    def __init__(self) -> None:
+        self.level, self.surrounding = LEVEL.get(), OPEN.get()
+        self.values: dict[int, tuple[Any, Any]] = {}
+        number = next_key()
+        MOMENTS[number] = ref(self, lambda _: MOMENTS.pop(number, None))
+
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """Be at this moment again; afterwards Variables have the values of before."""
+        with resumed(self.level, self.surrounding):
+            if not self.values:
+                yield
+                return
+            with ASSIGNING:
+                before = [(variable, variable._data) for variable, _ in self.values.values()]
+                for variable, data in self.values.values():
+                    assign(variable, data)
+                try:
+                    yield
+                finally:
+                    for variable, data in before:
+                        assign(variable, data)
+
+
+def assign(variable: Any, data: Any) -> None:
+    """Give a Variable another value; moments note the one that it had."""
+    with ASSIGNING:
+        if MOMENTS:
+            for known in list(MOMENTS.values()):
+                if (moment := known()) is not None:
+                    moment.values.setdefault(variable._key, (variable, variable._data))
+        variable._data = data
 
 
 def enter(observer: Observer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from .errors import missing_extra
 from .functions.creation import asarray
 from .functions.manipulation import concat, reshape
 from .functions.reductions import sum as sum_of
-from .nest import check_keys, flatten
+from .nest import Structure, check_keys, children, flatten
+from .tensor import Tensor
 
 ndarray = np.ndarray
 
@@ -105,47 +106,101 @@ def unraveled(vectors: Vectors, v: Any) -> Any:
 
 # -- bounds and constraints --------------------------------------------------------------------------------------
 def flat_bounds(bounds: Any, vectors: Vectors, scipy_bounds: Any) -> Any:
-    """Bounds of the vector. Raises ValueError for those of another structure."""
-    if bounds is None or isinstance(bounds, scipy_bounds):
-        return bounds
-    wrong = ValueError(
-        "gradtape.minimize: bounds must be a pair (lower, upper), each None, a number, or a container like x0; or a "
-        f"scipy.optimize.Bounds; or, for one vector, {vectors.size} pairs"
-    )
-    if not isinstance(bounds, Sequence | ndarray):
-        raise wrong
-    pairs = all([isinstance(pair, Sequence | ndarray) and len(pair) == 2 for pair in bounds])
-    if vectors.structure.parts is None and len(bounds) == vectors.size and pairs and len(vectors.leaves[0].shape) == 1:
-        ends = np.array([[np.nan if end is None else end for end in pair] for pair in bounds], float)
-        return scipy_bounds(
-            np.where(np.isnan(ends[:, 0]), -np.inf, ends[:, 0]), np.where(np.isnan(ends[:, 1]), np.inf, ends[:, 1])
+    """Bounds of the vector. Raises TypeError or ValueError for those of another structure, and for crossed ones."""
+    if bounds is None:
+        return None
+    keep = False
+    if isinstance(bounds, scipy_bounds):
+        lower, upper, keep = bounds.lb, bounds.ub, bounds.keep_feasible
+        try:
+            sides = [np.broadcast_to(numbers(side, 0.0), (vectors.size,)) for side in (lower, upper)]
+        except ValueError as error:
+            raise wrong_bounds(vectors) from error
+    elif isinstance(bounds, Sequence | ndarray) and not isinstance(bounds, str):
+        pairs = are_pairs(bounds, vectors)
+        lower, upper = zip(*bounds, strict=True) if pairs else bounds
+        sides = []
+        for side, without in ((lower, -np.inf), (upper, np.inf)):
+            parts = [numbers(side, without)] if pairs else ends(side, vectors.structure, iter(vectors.leaves), without)
+            if parts is None:
+                check_keys(vectors.structure, flatten(side)[1], "minimize", "bounds")
+                raise wrong_bounds(vectors)
+            sides.append(np.concatenate([part.reshape(-1) for part in parts]))
+    else:
+        raise wrong_bounds(vectors)
+    crossed = np.flatnonzero(sides[0] > sides[1])
+    if len(crossed):
+        i = crossed[0]
+        raise ValueError(
+            f"gradtape.minimize: bounds: of element {i} the lower one is {sides[0][i]:g}, the upper one {sides[1][i]:g}"
         )
-    if len(bounds) != 2:
-        raise wrong
-    sides = []
-    for side, without in zip(bounds, (-np.inf, np.inf), strict=True):
-        if side is None or isinstance(side, int | float):
-            sides.append(np.full(vectors.size, without if side is None else float(side)))
-            continue
-        leaves, structure = flatten(side, none_is_leaf=True)
-        check_keys(vectors.structure, structure, "minimize", "bounds")
-        if len(leaves) != len(vectors.leaves):
-            raise wrong
-        filled = []
-        for end, leaf in zip(leaves, vectors.leaves, strict=True):
-            try:
-                value = np.asarray(without if end is None else to_numpy(asarray(end)._data), float)
-                filled.append(np.broadcast_to(value, leaf.shape).reshape(-1))
-            except ValueError:
-                raise wrong from None
-        sides.append(np.concatenate(filled))
-    return scipy_bounds(*sides)
+    return scipy_bounds(*sides, keep_feasible=keep)
+
+
+def wrong_bounds(vectors: Vectors) -> ValueError:
+    """The error for bounds that do not fit x0."""
+    return ValueError(
+        "gradtape.minimize: bounds must be a pair (lower, upper), each None, a number, or a container like x0; or a "
+        f"scipy.optimize.Bounds; or a list of pairs, one for each of the {vectors.size} elements of an x0 without keys"
+    )
+
+
+def are_pairs(bounds: Any, vectors: Vectors) -> bool:
+    """Whether bounds are (lower, upper) of each element, and not of all. Raises ValueError for what may be either."""
+    pairs = vectors.structure.keys is None and len(bounds) == vectors.size
+    pairs = pairs and all([isinstance(pair, Sequence | ndarray) and len(pair) == 2 for pair in bounds])
+    if not pairs and len(bounds) != 2:
+        raise wrong_bounds(vectors)
+    if not pairs or len(bounds) != 2 or not isinstance(bounds, tuple):
+        return pairs
+    if all([isinstance(side, ndarray) for side in bounds]):
+        return False
+    if vectors.structure.parts is None and all([isinstance(pair, tuple) for pair in bounds]):
+        return True
+    raise ValueError(
+        "gradtape.minimize: bounds of two elements could be (lower, upper) or two pairs: pass (lower, upper) as "
+        "arrays, or a list of pairs, or a scipy.optimize.Bounds"
+    )
+
+
+def ends(side: Any, structure: Structure, leaves: Iterator[Any], without: float) -> list[ndarray] | None:
+    """One side of the bounds as an array for each leaf; None where it has another structure."""
+    found = children(side)
+    if structure.parts is None or (found is None and getattr(side, "shape", ()) == ()):
+        chosen = [next(leaves) for _ in range(structure.size)]
+        try:
+            return [np.broadcast_to(numbers(side, without), leaf.shape) for leaf in chosen]
+        except ValueError:
+            return None
+    if found is None or len(found[0]) != len(structure.parts) or found[2] != structure.keys:
+        return None
+    made: list[ndarray] = []
+    for part, below in zip(found[0], structure.parts, strict=True):
+        filled = ends(part, below, leaves, without)
+        if filled is None:
+            return None
+        made += filled
+    return made
+
+
+def numbers(side: Any, without: float) -> ndarray:
+    """Ends of intervals as real numbers, None being `without`. Raises TypeError or ValueError."""
+    given = np.asarray(to_numpy(side._data) if isinstance(side, Tensor) else side)
+    if given.dtype.kind == "O":
+        given = np.array([without if end is None else end for end in given.reshape(-1)]).reshape(given.shape)
+    if given.dtype.kind not in "iuf":
+        raise TypeError(f"gradtape.minimize: bounds must be real numbers or None, not of dtype {given.dtype}")
+    if np.isnan(given).any():
+        raise TypeError("gradtape.minimize: bounds must not be NaN: None is no bound")
+    return given.astype(float)
 
 
 class Constraint:
     """A constraint function of the container, its Jacobian and the Hessian of its products with multipliers."""
 
     def __init__(self, c: Callable[..., Any], vectors: Vectors, args: tuple[Any, ...], start: ndarray):
+        if not callable(c):
+            raise TypeError(f"gradtape.minimize: constraints: fun must be a function, not a {type(c).__name__}")
         self.c, self.vectors, self.args = c, vectors, args
         self.jacobian, self.hessian = self.dense_jacobian, self.products
         if vectors.size >= SPARSE_FROM:
@@ -182,15 +237,21 @@ class Constraint:
 
 def flat_constraints(constraints: Any, vectors: Vectors, start: ndarray, method: str, scipy_optimize: Any) -> Any:
     """SciPy's constraints on the container as ones on the vector, with derivatives where none are given."""
-    single = isinstance(constraints, dict) or not isinstance(constraints, Sequence)
     made = []
-    for given in [constraints] if single else constraints:
+    for given in constraints:
         if isinstance(given, scipy_optimize.LinearConstraint):
+            columns = np.shape(given.A)[-1]
+            if columns != vectors.size:
+                raise ValueError(
+                    f"gradtape.minimize: constraints: the matrix of a LinearConstraint has {columns} columns, and x0 "
+                    f"{vectors.size} elements"
+                )
             made.append(given)
         elif isinstance(given, dict):
             if "fun" not in given or given.get("type") not in ("eq", "ineq"):
                 raise ValueError("gradtape.minimize: constraints: a dict needs 'type' ('eq' or 'ineq') and 'fun'")
-            own = Constraint(given["fun"], vectors, tuple(given.get("args", ())), start)
+            more = given.get("args", ())
+            own = Constraint(given["fun"], vectors, more if isinstance(more, tuple) else (more,), start)
             if method == "trust-constr":
                 upper = 0.0 if given["type"] == "eq" else np.inf
                 made.append(scipy_optimize.NonlinearConstraint(own.value, 0.0, upper, own.jacobian, own.hessian))
@@ -199,16 +260,14 @@ def flat_constraints(constraints: Any, vectors: Vectors, start: ndarray, method:
                 made.append(entry if method in WITHOUT_DERIVATIVES else entry | {"jac": own.dense_jacobian})
         elif isinstance(given, scipy_optimize.NonlinearConstraint):
             own = Constraint(given.fun, vectors, (), start)
-            jacobian = own.jacobian if method == "trust-constr" else own.dense_jacobian
-            made.append(
-                scipy_optimize.NonlinearConstraint(
-                    own.value, given.lb, given.ub, jacobian, own.hessian, keep_feasible=given.keep_feasible
-                )
-            )
+            derivatives: dict[str, Any] = {"jac": own.dense_jacobian}
+            if method == "trust-constr":
+                derivatives = {"jac": own.jacobian, "hess": own.hessian, "keep_feasible": given.keep_feasible}
+            made.append(scipy_optimize.NonlinearConstraint(own.value, given.lb, given.ub, **derivatives))
         else:
             raise TypeError(
-                "gradtape.minimize: constraints must be dicts, NonlinearConstraints or LinearConstraints of "
-                f"scipy.optimize, not {type(given).__name__}"
+                "gradtape.minimize: constraints must be one or a list of dicts, NonlinearConstraints or "
+                f"LinearConstraints of scipy.optimize, not {type(given).__name__}"
             )
     return made
 
@@ -232,9 +291,10 @@ def minimize(
     as SciPy's, which gets what it can use: the gradient (with the value, from one sweep), products with the Hessian
     (Newton-CG, trust-ncg, trust-krylov), the Hessian (dogleg, trust-exact), and for trust-constr sparse Hessians and
     constraint Jacobians where the program shows that they are. `bounds`: (lower, upper), each None, a number, or a
-    container like x0; or SciPy's. `constraints`: SciPy's, of functions of the container, without derivatives.
-    `callback` gets the container; `progress` shows a bar (tqdm). Raises ValueError for an unknown method, for bounds of
-    another structure, and where f is NaN at x0; ImportError without SciPy.
+    container like x0; or SciPy's, a list of pairs too. `constraints`: SciPy's, one or a list of them, of functions of
+    the container, without derivatives. `callback` gets the container; `progress` shows a bar (tqdm). Raises ValueError
+    for an unknown method, one that takes no bounds or constraints, bounds of another structure, an empty x0, and where
+    f is NaN at x0; ImportError without SciPy.
 
     >>> import gradtape as gt, numpy as np
     >>> f = lambda p: gt.sum((p["a"] - 1) ** 2) + (p["b"] - p["a"][0]) ** 4
@@ -253,7 +313,11 @@ def minimize(
         if kind_of(leaf.dtype) == "c":
             raise TypeError(f"gradtape.minimize: x0 must be real, and has dtype {leaf.dtype}")
     vectors = Vectors(selected.leaves, selected.structures[0], "minimize")
-    constrained = not (isinstance(constraints, Sequence) and len(constraints) == 0)
+    if not vectors.size:
+        raise ValueError("gradtape.minimize: x0 has no elements")
+    several = isinstance(constraints, Sequence) and not isinstance(constraints, str)
+    constraints = [] if constraints is None else list(constraints) if several else [constraints]
+    constrained = len(constraints) > 0
     if method is None:
         method = "SLSQP" if constrained else "BFGS" if bounds is None else "L-BFGS-B"
     name = method.lower() if isinstance(method, str) else ""

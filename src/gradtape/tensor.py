@@ -20,7 +20,7 @@ import numpy as np
 
 from .arrays.dtypes import is_floating, kind_of, numpy_dtype
 from .arrays.libraries import library_of, title_of, to_numpy
-from .context import active, next_key
+from .context import ASSIGNING, active, assign, next_key
 from .errors import LostGradientError, users_line, warn
 
 new = object.__new__
@@ -339,7 +339,7 @@ class Variable(Tensor):
         data = self._converted(to_array(value))
         if tuple(data.shape) != self.shape:
             raise ValueError(f"Variable {self.name!r} has shape {self.shape}; the value assigned has {data.shape}")
-        self._data = data
+        assign(self, data)
         return self
 
     def _converted(self, data: Any) -> Any:
@@ -381,7 +381,8 @@ class Variable(Tensor):
         delta = self._converted(to_array(delta))
         if tuple(delta.shape) != self.shape:
             raise ValueError(f"Variable {self.name!r} has shape {self.shape}; the change has {delta.shape}")
-        return self._assign(self._data + delta if sign > 0 else self._data - delta)
+        with ASSIGNING:
+            return self._assign(self._data + delta if sign > 0 else self._data - delta)
 
 
 class ForeignVariable(Variable):

@@ -86,7 +86,8 @@ def checkpoint(f: Callable[..., Any] | None = None, *, policy: str | Collection[
     Gradients are those of f: of its arguments, nested containers of them, and of Variables and other values that it
     closes over; to any order, in every mode. `policy`: what is kept all the same and not computed again. None: nothing;
     "products": the results of matrix products, `einsum` and the like; or names of primitives, as {"matmul", "inv"}.
-    Inside of jvp, vmap and other transforms all is computed again. f must do the same each time. Usable as a decorator.
+    Inside of jvp, vmap and other transforms all is computed again. f must do the same each time; Variables are then
+    what they were at first, whatever has been assigned since. Usable as a decorator.
     Raises TypeError if f is no function, ValueError for an unknown policy; the sweep raises RuntimeError where kept
     results do not fit what f does when it runs again. After Griewank (Achieving logarithmic growth of temporal and
     spatial complexity in reverse automatic differentiation, 1992): the arguments are the state that is kept.

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..arrays.dtypes import is_floating
-from ..context import active, observed_by, resumed
+from ..context import active, observed_by
 from ..functions.creation import asarray
 from ..nest import flatten
 from ..sweep import Trace
@@ -174,7 +174,7 @@ class Chain:
             while kept[-1][0] >= last:
                 kept.pop()
             i, state = kept[-1]
-            with resumed(*inside.context):
+            with inside.moment.again():
                 while i < last - 1:
                     due = self.next_kept(i, last, len(kept))
                     while i < min(due, last - 1):
@@ -185,7 +185,7 @@ class Chain:
             last = i
             if kept[-1][0] == i:
                 kept.pop()
-            here = Inside(state, floating(state, inside.level), met, inside.level, inside.context)
+            here = Inside(state, floating(state, inside.level), met, inside.level, inside.moment)
             del state
             back = here.pulled(lambda x, i=i: self.stage(i, x), g, totals)  # type: ignore[misc]
             g, totals = back[: len(back) - count], back[len(back) - count :]
@@ -209,7 +209,7 @@ class Chain:
         pieces = min(self.slots + 1, last - first)
         bounds = [first + (last - first) * j // pieces for j in range(pieces + 1)]
         states = [inside.leaves]
-        with resumed(*inside.context):
+        with inside.moment.again():
             for a, b in pairwise(bounds[:-1]):
                 states.append(self.run(a, b, states[-1], lean=True))
         count = len(inside.met)
@@ -218,7 +218,7 @@ class Chain:
         while states:
             state, a, b = states.pop(), bounds[len(states)], bounds[len(states) + 1]
             flags = inside.flags if a == first else floating(state, inside.level)
-            here = Inside(state, flags, inside.met, inside.level, inside.context)
+            here = Inside(state, flags, inside.met, inside.level, inside.moment)
             back = self.reversed(a, b, here, g)
             g, new = back[: len(flags)], back[len(flags) :]
             totals = [n if t is None else t if n is None else t + n for t, n in zip(totals, new, strict=True)]

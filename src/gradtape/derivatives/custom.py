@@ -6,10 +6,12 @@ from collections.abc import Callable
 from functools import update_wrapper
 from typing import Any
 
+from ..arrays.dtypes import is_floating
 from ..context import active, observed_by
 from ..errors import warn
 from ..nest import flatten
 from ..primitive import General, apply
+from ..sweep import fit
 from ..tensor import VirtualTensor, tensor
 from .arguments import as_output, asarray, check_callable, zeros_like
 from .outside import OuterValues
@@ -92,11 +94,19 @@ def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, argument
 
     def joint_vjp(g: Any, y: Any, *arguments: Any) -> Any:
         y = as_tuple(y)
-        parts = vjp(filled(as_tuple(g), y) if outputs else g, y, *arguments)
+        return fitted_vjp(filled(as_tuple(g), y) if outputs else g, y, *arguments)
+
+    def fitted_vjp(g: Any, y: Any, *arguments: Any) -> Any:
+        """vjp's cotangents in the shapes of the arguments: inside vmap of one example's, before all examples'."""
+        parts = vjp(g, y, *arguments)
         parts = tuple(parts) if isinstance(parts, tuple | list) else (parts,)
         if len(parts) != len(arguments):
             raise ValueError(f"the vjp of {name} gave {len(parts)} cotangents for {len(arguments)} arguments")
-        return tuple([p if p is None or hasattr(p, "shape") else asarray(p) for p in parts])
+        made: list[Any] = [p if p is None or hasattr(p, "shape") else asarray(p) for p in parts]
+        for i, (p, x) in enumerate(zip(made, arguments, strict=True)):
+            if p is not None and hasattr(x, "dtype") and is_floating(x.dtype):
+                made[i] = fit(p, (x.shape, x.dtype))
+        return tuple(made)
 
     def joint_jvp(tangents: Any, y: Any, *arguments: Any) -> Any:
         dy = jvp(filled(tangents, arguments), as_tuple(y), *arguments)
@@ -110,7 +120,7 @@ def primitive_for(f: Callable[..., Any], vjp: Any, jvp: Any, name: str, argument
         axes = tuple([0 if flag else None for flag in flags])
         over_all = primitive_for(
             vmap(f, in_axes=axes),
-            vjp and vmap(vjp, in_axes=(0, 0, *axes)),
+            vjp and vmap(fitted_vjp, in_axes=(0, 0, *axes)),
             jvp and vmap(jvp, in_axes=(axes, 0, *axes)),
             name,
             arguments,

@@ -2,8 +2,8 @@
 
 The function's body runs as ordinary operations, seen by the tapes: what its grad_fn captures stays connected for
 higher orders. Its outputs are then given new handles, and one record leads from those straight to the arguments.
-Under forward mode and vmap the same call is made on what the virtual arguments are made of, so that the user's rule
-holds in every mode; there the body is run again when the rule is needed.
+Under forward mode, vmap and other virtual values the same call is made on what the virtual arguments are made of, so
+that the user's rule holds in every mode; there the body is run again when the rule is needed.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from typing import Any
 import numpy as np
 
 from ..arrays.dtypes import is_floating, kind_of
-from ..context import LEVEL, active, new_level, observed_by
+from ..context import LEVEL, Moment, active, observed_by, resumed
 from ..errors import warn
 from ..functions.creation import asarray
-from ..functions.elementwise import conj
+from ..functions.elementwise import conj, stop_gradient
 from ..functions.static import zeros
 from ..nest import Structure, check_keys, flatten
 from ..primitive import General, leave_records
-from ..sweep import transposed
-from ..tensor import Tensor, Variable, VirtualTensor, tensor, touch
+from ..sweep import fit, transposed
+from ..tensor import Tensor, Variable, VirtualTensor, is_differentiated, tensor, touch
 from ..virtual.batched import Batched, unbatched
 from ..virtual.dual import Dual
 from ..virtual.forward_laplacian import ForwardLaplacian, by_series
+from ..virtual.kept import Kept, bare, wrapped
+from ..virtual.metered import Metered
+from ..virtual.pattern import Pattern, by_pullback
 from ..virtual.series import Series, as_tensors, integrated
 from .hidden import no_kernel, own_handle
 
@@ -35,6 +38,8 @@ from .hidden import no_kernel, own_handle
 Pull = Callable[[Sequence[Any]], list[Any]]
 #: From the leaves to the outputs, their pullback, and the variables that were read.
 Body = Callable[[list[Any]], tuple[list[Any], Pull, list[Variable]]]
+#: perform() one level down.
+Call = Callable[[Body, list[Any]], tuple[list[Tensor], Pull, list[Variable]]]
 
 
 class VariableWatcher:
@@ -62,30 +67,32 @@ class VariableWatcher:
 
 
 # -- the call --------------------------------------------------------------------------------------------------
-def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pull, list[Variable]]:
-    """Run the body on the leaves and leave one record of it all, whatever kind of value the leaves are."""
-    level = max([leaf._data.level for leaf in leaves if type(leaf) is VirtualTensor], default=0)
-    if not level:
-        outputs, pull, variables = body(leaves)
-        for variable in variables:  # a body that nobody saw has read them all the same
-            touch(variable)
-        handles = [tensor(output._data) for output in outputs]
-        deep = max([h._data.level for h in handles if type(h) is VirtualTensor], default=0)
-        record(tuple([o for o in active() if o.level >= deep]), handles, [*leaves, *variables], pull, name)
-        return handles, pull, variables
-    observers = active()
+def perform(
+    body: Body, leaves: list[Any], name: str, below: float = np.inf, batch: Any = None
+) -> tuple[list[Tensor], Pull, list[Variable]]:
+    """Run the body on the leaves and leave one record of it all, whatever kind of value the leaves are.
+
+    `below`: the lowest level that has been taken off the leaves; no result may be of it. `batch`: a value of a vmap
+    that the body is known to close over. Raises TypeError.
+    """
+    values = leaves if batch is None else [batch]
+    level = deepest(values)
+    top = next((type(x._data) for x in values if type(x) is VirtualTensor and x._data.level == level), None)
+    if top is None or top is Metered:  # what is metered is computed as ever
+        return perform_plainly(body, leaves, name, level, below)
+    if top not in ON:
+        raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
+    observers, deeper = active(), None
     with observed_by(tuple([o for o in observers if o.level < level])):
-        top = next(type(x._data) for x in leaves if type(x) is VirtualTensor and x._data.level == level)
-        if top is Dual:
-            handles, variables = on_duals(body, leaves, level, name)
-        elif top is Batched:
-            handles, variables = on_batches(body, leaves, level, name)
-        elif top is Series:
-            handles, variables = on_series(body, leaves, level, name)
-        elif top is ForwardLaplacian:
-            handles, variables = on_laplacians(body, leaves, level, name)
-        else:
-            raise NotImplementedError(f"{name}: a custom gradient is not implemented for {top.__name__} values")
+        call = lambda body, leaves: perform(body, leaves, name, min(below, level))
+        try:
+            handles, variables = ON[top](call, body, leaves, level)
+        except ClosesOverError as error:
+            if error.batch is None or error.level <= level or below != np.inf:
+                raise
+            deeper = error.batch
+    if deeper is not None:
+        return perform(body, leaves, name, batch=deeper)
 
     def pull_again(cotangents: Sequence[Any]) -> list[Any]:
         return pull_of(body, leaves)(cotangents)
@@ -97,6 +104,53 @@ def perform(body: Body, leaves: list[Any], name: str) -> tuple[list[Tensor], Pul
         observer.virtual = True
     record(watching, handles, [*leaves, *variables], pull_again, name)
     return handles, pull_again, variables
+
+
+class ClosesOverError(TypeError):
+    """A body closes over a value of this level: a batch, or what else there is no way to follow."""
+
+    def __init__(self, message: str, level: float, batch: Any):
+        super().__init__(message)
+        self.level, self.batch = level, batch
+
+
+def perform_plainly(
+    body: Body, leaves: list[Any], name: str, level: int, below: float
+) -> tuple[list[Tensor], Pull, list[Variable]]:
+    """The same where nothing is to be taken off the leaves. A result of a higher level is due to a value that the body
+    closes over, of which the rule says nothing, and where the observers beneath would see the body and not its rule."""
+    outputs, pull, variables = body(leaves)
+    for variable in variables:  # a body that nobody saw has read them all the same
+        touch(variable)
+    deep = deepest(outputs)
+    keys = [x._key for x in (*leaves, *variables) if isinstance(x, Tensor)]
+    if deep >= below or (deep > level and any([key in o.slots for o in active() if o.level < deep for key in keys])):
+        found = next(y for y in outputs if type(y) is VirtualTensor and y._data.level == deep)
+        batch = found if type(found._data) is Batched else None
+        if batch is not None and deep < below:
+            return perform(body, leaves, name, below, batch)
+        raise ClosesOverError(
+            f"custom_gradient: {name} uses a value from outside its arguments that belongs to a transform around it "
+            "(jvp, vmap, ...), in which its rule cannot be followed: pass it as an argument",
+            deep,
+            batch,
+        )
+    if deep > level:
+        if any([is_differentiated(y._data) for y in outputs]):
+            warn(
+                f"custom_gradient: {name} uses a value from outside its arguments that is being differentiated; its "
+                "rule says nothing of that value, whose derivative is dropped. Pass it as an argument"
+            )
+        outputs = [stop_gradient(y) for y in outputs]
+    handles = [tensor(y._data) for y in outputs]
+    deep = deepest(handles)
+    record(tuple([o for o in active() if o.level >= deep]), handles, [*leaves, *variables], pull, name)
+    return handles, pull, variables
+
+
+def deepest(values: Sequence[Any]) -> Any:
+    """The highest level among values."""
+    return max([x._data.level for x in values if type(x) is VirtualTensor], default=0)
 
 
 def pull_of(body: Body, leaves: list[Any]) -> Pull:
@@ -129,14 +183,14 @@ def record(observers: tuple[Any, ...], handles: list[Tensor], leaves: list[Any],
         leave_records(primitive, observers, tuple(handles), tuple([h._data for h in handles]), data, keys, {})
 
 
-def on_duals(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+def on_duals(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
     """Forward mode: the call on the primals, and the transposed pullback on the tangents."""
     primals, tangents = [], []
     for leaf in leaves:
         moves = type(leaf) is VirtualTensor and leaf._data.level == level
         primals.append(leaf._data.primal if moves else leaf)
         tangents.append(leaf._data.tangent if moves else None)
-    outputs, pull, variables = perform(body, primals, name)
+    outputs, pull, variables = call(body, primals)
     handles = []
     for i, y in enumerate(outputs):
 
@@ -150,11 +204,11 @@ def on_duals(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list
     return handles, variables
 
 
-def on_series(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+def on_series(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
     """Taylor mode: the call at t = 0, and from there on the transposed pullback of the leaves' derivatives."""
     moving = [type(leaf) is VirtualTensor and leaf._data.level == level for leaf in leaves]
     zeroth = [as_tensors(leaf._data.terms[0]) if moves else leaf for leaf, moves in zip(leaves, moving, strict=True)]
-    outputs, _, variables = perform(body, zeroth, name)
+    outputs, _, variables = call(body, zeroth)
 
     def rates(values: list[Any], tangents: list[Any]) -> list[Any]:
         pull = pull_of(body, values)
@@ -167,49 +221,104 @@ def on_series(body: Body, leaves: list[Any], level: int, name: str) -> tuple[lis
     return [tensor(y) for y in integrated(outputs, rates, leaves, level)], variables
 
 
-def on_laplacians(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+def on_laplacians(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
     """Forward Laplacian: the call on series along all directions at once."""
     read: list[Variable] = []
 
-    def call(*series: Any) -> Any:
-        handles, _, read[:] = perform(body, list(series), name)
+    def on_all(*series: Any) -> Any:
+        handles, _, read[:] = call(body, list(series))
         return tuple(handles) if len(handles) != 1 else handles[0]
 
-    ys = by_series(call, leaves, level)
+    ys = by_series(on_all, leaves, level)
     return [tensor(y) for y in (ys if isinstance(ys, tuple) else (ys,))], read
 
 
-def on_batches(body: Body, leaves: list[Any], level: int, name: str) -> tuple[list[Tensor], list[Variable]]:
+def on_batches(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
     """vmap: the call, of all examples at once, on the batches."""
     flags = [type(leaf) is VirtualTensor and leaf._data.level == level for leaf in leaves]
     batches = [leaf._data.values if flag else leaf for leaf, flag in zip(leaves, flags, strict=True)]
-    size = next(b.shape[0] for b, flag in zip(batches, flags, strict=True) if flag)
+    sizes = [b.shape[0] for b, flag in zip(batches, flags, strict=True) if flag]
 
-    def examples(values: list[Any], inner: int) -> list[Any]:
-        return [tensor(Batched(v, inner)) if flag else v for v, flag in zip(values, flags, strict=True)]
+    def examples(values: Sequence[Any]) -> list[Any]:
+        return [tensor(Batched(v, level)) if flag else v for v, flag in zip(values, flags, strict=True)]
 
-    def batched_body(values: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
-        with new_level() as inner:
-            outputs, _, variables = body(examples(values, inner))
-            outputs = [unbatched(y, inner, size) for y in outputs]
+    def seeds(cotangents: Sequence[Any]) -> list[Any]:
+        handles = [g if g is None or isinstance(g, Tensor) else tensor(g) for g in cotangents]
+        return [None if g is None else tensor(Batched(g, level)) for g in handles]
 
-        return outputs, pull_at(values), variables
+    def values_of(examples: Sequence[Any]) -> list[Any]:
+        sizes.extend([x._data.values.shape[0] for x in examples if deepest([x]) == level])
+        return [None if x is None else unbatched(x, level, sizes[0]) for x in examples]
+
+    outputs, variables = one_level_down(call, body, batches, level, examples, seeds, values_of)
+    return [tensor(Batched(y, level)) for y in outputs], variables
+
+
+def on_kept(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
+    """A checkpoint's policy: the call on the plain values, whose body keeps and finds what is chosen."""
+    store = next(leaf._data.store for leaf in leaves if type(leaf) is VirtualTensor and leaf._data.level == level)
+    inside: Callable[[Sequence[Any]], list[Any]] = lambda values: [wrapped(x, store) for x in values]
+    outside: Callable[[Sequence[Any]], list[Any]] = lambda values: [bare(x) for x in values]
+    outputs, variables = one_level_down(call, body, outside(leaves), level, inside, inside, outside)
+    return [tensor(Kept(y, store)) for y in outputs], variables
+
+
+def one_level_down(
+    call: Call, body: Body, leaves: list[Any], level: float, inside: Any, seeds: Any, outside: Any
+) -> tuple[list[Tensor], list[Variable]]:
+    """The call on values beneath a level, whose body runs at that level, so that it may close over others of it.
+
+    `inside`, `seeds`: make values and cotangents ones of the level; `outside`: takes them off again.
+    """
+    there = Moment()
+
+    def lowered(values: list[Any]) -> tuple[list[Any], Pull, list[Variable]]:
+        with there.again():
+            outputs, _, variables = body(inside(values))
+            return outside(outputs), pull_at(values), variables
 
     def pull_at(values: list[Any]) -> Pull:
         def pull(cotangents: Sequence[Any]) -> list[Any]:
-            with new_level() as inner:
-                back = pull_of(body, examples(values, inner))
-                seeds = [
-                    None if g is None else tensor(Batched(g if isinstance(g, Tensor) else tensor(g), inner))
-                    for g in cotangents
-                ]
-                return [None if d is None else unbatched(d, inner, size) for d in back(seeds)]
+            with there.again():
+                given = inside(values)
+                back = outside(fitted(pull_of(body, given)(seeds(cotangents)), given))
+            return fitted(back, values)
 
         return pull
 
-    batched_body.pull = pull_at  # type: ignore[attr-defined]
-    outputs, _, variables = perform(batched_body, batches, name)
-    return [tensor(Batched(y, level)) for y in outputs], variables
+    lowered.pull = pull_at  # type: ignore[attr-defined]
+    with resumed(max([other for other in there.surrounding if other < level], default=0), frozenset()):
+        outputs, _, variables = call(lowered, leaves)
+    return outputs, variables
+
+
+def fitted(cotangents: list[Any], leaves: list[Any]) -> list[Any]:
+    """Cotangents in the shapes of the leaves that come first: of an example's within, and of all examples'."""
+    pairs = zip(cotangents, leaves, strict=False)
+    return [
+        g if g is None or not isinstance(x, Tensor) or not is_floating(x.dtype) else fit(g, (x.shape, x.dtype))
+        for g, x in pairs
+    ] + cotangents[len(leaves) :]
+
+
+def on_patterns(call: Call, body: Body, leaves: list[Any], level: int) -> tuple[list[Tensor], list[Variable]]:
+    """Sparsity detection: the call on the values, and the pattern of the pullback, which is read off its program."""
+    patterns = [leaf._data if type(leaf) is VirtualTensor and leaf._data.level == level else None for leaf in leaves]
+    values = [leaf if p is None else p.value for leaf, p in zip(leaves, patterns, strict=True)]
+    outputs, _, variables = call(body, values)
+    pull = lambda inside, cotangents: pull_of(body, inside)(cotangents)[: len(leaves)]
+    return [tensor(y) for y in by_pullback(pull, patterns, values, outputs, level)], variables
+
+
+#: What becomes of a call by the kind of its virtual arguments.
+ON: dict[Any, Callable[..., tuple[list[Tensor], list[Variable]]]] = {
+    Dual: on_duals,
+    Batched: on_batches,
+    Series: on_series,
+    ForwardLaplacian: on_laplacians,
+    Kept: on_kept,
+    Pattern: on_patterns,
+}
 
 
 # -- custom_gradient ----------------------------------------------------------------------------------------------
@@ -349,8 +458,10 @@ def custom_gradient(f: Callable[..., Any] | None = None) -> Any:
 
     grad_fn gets one cotangent per output (zeros for those not used) and returns one gradient, or None, per
     argument. If f reads trainable Variables that are not arguments, grad_fn is given them as `variables=` and
-    returns (gradients, variable_gradients). Second derivatives are those of grad_fn, also through what it captured
-    from f's body. Raises ValueError where the counts do not match, TypeError if f does not return such a pair.
+    returns (gradients, variable_gradients). Of other values that f closes over the rule says nothing: they are
+    constants to it. Second derivatives are those of grad_fn, also through what it captured from f's body. Raises
+    ValueError where the counts do not match, TypeError if f does not return such a pair, or closes over a value of a
+    transform in which the rule cannot be followed.
 
     >>> import gradtape as gt
     >>> @gt.custom_gradient

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..arrays.dtypes import is_floating
-from ..context import LEVEL, OPEN, active, next_key, observed_by, resumed
+from ..context import Moment, active, next_key, observed_by
 from ..primitive import General, Spec
 from ..sweep import Trace, run
 from ..tensor import Tensor, Variable, VirtualTensor, tensor
@@ -195,15 +195,15 @@ def watches_for(observers: Sequence[Any], blind: bool = False) -> list[Watch]:
 
 
 class Inside:
-    """How to run something again where it ran before, for the observers of one level.
+    """How to run something again where and when it ran before, for the observers of one level.
 
     `leaves`: the arguments; `flags`: which of their parts are followed; `met`: keys of what else it uses.
     """
 
-    __slots__ = ("leaves", "flags", "met", "level", "context")
+    __slots__ = ("leaves", "flags", "met", "level", "moment")
 
-    def __init__(self, leaves: list[Any], flags: list[bool], met: list[int], level: int, context: Any):
-        self.leaves, self.flags, self.met, self.level, self.context = leaves, flags, met, level, context
+    def __init__(self, leaves: list[Any], flags: list[bool], met: list[int], level: int, moment: Moment):
+        self.leaves, self.flags, self.met, self.level, self.moment = leaves, flags, met, level, moment
 
     def pulled(self, compute: Compute, cotangents: Sequence[Any], totals: list[Any] | None = None) -> list[Any]:
         """Run `compute` on a trace and sweep that: a cotangent per part of the leaves, and per key met.
@@ -212,7 +212,7 @@ class Inside:
         """
         trace = Trace()
         trace.level = self.level
-        with resumed(*self.context):
+        with self.moment.again():
             inputs = [linked(leaf, self.level) for leaf in self.leaves]
             parts = parts_of_all(inputs, self.level)
             keys = [part._key if flag else 0 for part, flag in zip(parts, self.flags, strict=True)]
@@ -275,6 +275,7 @@ def as_one(
     `hide`: runs it in place of compute, and says how it is pulled back; `again`: what is run and recorded when it is
     pulled back, if not `compute`; `blind`: all results are taken to depend on what is followed.
     """
+    moment = Moment()
     watches = watches_for(active(), blind)
     own = [own_handle(leaf) for leaf in leaves]
     with observed_by(tuple(watches)):
@@ -287,9 +288,8 @@ def as_one(
             outputs, pull_for = compute(inputs), again_for(again or compute, name)
         handles = [fresh(y, watches[0].level) for y in outputs]
         depends = [[blind or watch.follows(p._key) for p in parts_of_all(outputs, watch.level)] for watch in watches]
-    context = (LEVEL.get(), OPEN.get())
     for watch, flags in zip(watches, depends, strict=True):
-        leave(watch, own, handles, flags, pull_for, context, name)
+        leave(watch, own, handles, flags, pull_for, moment, name)
     return handles
 
 
@@ -308,7 +308,7 @@ def leave(
     handles: list[Any],
     depends: list[bool],
     pull_for: Callable[[Watch, Inside], Pull],
-    context: Any,
+    moment: Moment,
     name: str,
 ) -> None:
     """Leave a record with the observers of one level."""
@@ -319,7 +319,7 @@ def leave(
     results = parts_of_all(handles, watch.level)
     if not any(depends) or not (met or any(followed)):
         return
-    pull = pull_for(watch, Inside(leaves, followed, met, watch.level, context))
+    pull = pull_for(watch, Inside(leaves, followed, met, watch.level, moment))
     lates = [Late() for _ in met]
 
     def joint(g: Any, *_: Any) -> list[Any]:

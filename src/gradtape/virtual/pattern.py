@@ -12,18 +12,20 @@ Hessian is that of the gradient's own program, so there is nothing here about se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..arrays.dtypes import kind_of, numpy_dtype
-from ..arrays.index_sets import IndexSets
+from ..arrays.index_sets import IndexSets, identity, through
 from ..arrays.libraries import to_numpy
+from ..context import new_level
 from ..errors import users_line
 from ..functions.declare import shape_of
-from ..functions.static import innermost
+from ..functions.static import innermost, zeros
 from ..primitive import Alike, Axes, Bilinear, Core, Elementwise, General, Linear, Primitive, Route, Rule, Zero, apply
+from ..sweep import fit
 from ..tensor import Tensor, Virtual, VirtualTensor, concrete, tensor
 from .linear_maps import Mixing, bilinear_sets, linear_sets, mixed_sets, positions_in
 
@@ -200,6 +202,46 @@ def joined(a: IndexSets | None, b: IndexSets | None) -> IndexSets | None:
     return b if a is None else a if b is None else a.union(b)
 
 
+def by_pullback(
+    pull: Callable[[list[Any], list[Any]], list[Any]],
+    patterns: Sequence[Pattern | None],
+    values: Sequence[Any],
+    outputs: Sequence[Tensor],
+    level: int,
+) -> list[Pattern]:
+    """The results of a function of values with patterns that is known by its pullback alone, in their patterns.
+
+    `pull`: from the arguments and cotangents of the outputs to cotangents of the arguments (None: zero). It is linear
+    in cotangents, so that its pattern is found by giving it those of all elements of the outputs.
+    """
+    scan = next(p for p in patterns if p is not None).scan
+    ends = np.cumsum([0, *[y.size for y in outputs]])
+    total: IndexSets | None = None
+    own = Scan(int(ends[-1]), scan.local)
+    with new_level() as inner:
+        given = [
+            v if p is None else tensor(Pattern(v, None, True, own, inner))
+            for p, v in zip(patterns, values, strict=True)
+        ]
+        seeds = []
+        for y, start, end in zip(outputs, ends, ends[1:], strict=False):
+            zero = as_tensor(zeros(y.shape, y.dtype, y))
+            seeds.append(tensor(Pattern(zero, identity(own.width).take(np.arange(start, end)), False, own, inner)))
+        with np.errstate(all="ignore"):
+            for pattern, g in zip(patterns, pull(given, seeds), strict=True):
+                if pattern is None or pattern.sets is None or g is None:
+                    continue
+                g = fit(g, (pattern.shape, pattern.dtype))
+                if type(g) is VirtualTensor and g._data.level == inner and g._data.sets is not None:
+                    total = joined(total, through(g._data.sets.matrix.T.tocsr(), pattern.sets))
+    varies = any([p is not None and p.varies for p in patterns])
+    made = []
+    for y, start, end in zip(outputs, ends, ends[1:], strict=False):
+        sets = None if total is None else total.take(np.arange(start, end))
+        made.append(Pattern(as_tensor(y), sets, varies, scan, level))
+    return made
+
+
 # -- what each kind does -------------------------------------------------------------------------------------------
 def elementwise_sets(do: Application, known: Any, shapes: Any, y: Any) -> list[IndexSets | None]:
     """The union of the arguments' sets, where the slope is not known to be 0."""
@@ -277,4 +319,4 @@ SETS: dict[type[Primitive], Any] = {
     General: sets_of_general,
 }
 
-__all__ = ["Pattern", "Scan"]
+__all__ = ["Pattern", "Scan", "by_pullback"]

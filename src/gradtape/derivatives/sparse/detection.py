@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...arrays.dtypes import kind_of
 from ...arrays.index_sets import IndexSets, empty, identity
 from ...context import active, new_level, observed_by
@@ -60,7 +62,18 @@ def the_output(y: Any, function: str) -> Tensor:
             f"gradtape.{function}: with sparse=True f must give a vector; it gave an array of shape {output.shape}: "
             "return gradtape.ravel(y)" + (", or use gradtape.grad for a scalar f" if not output.shape else "")
         )
+    the_real(output, function)
     return output
+
+
+def the_real(y: Any, function: str) -> Any:
+    """f's value. Raises TypeError for a complex one, whose derivative by real numbers would lose its imaginary part."""
+    if kind_of(getattr(y, "dtype", np.dtype(float))) == "c":
+        raise TypeError(
+            f"gradtape.{function}: with sparse=True f must be real; it gave {y.dtype}: take its real and its imaginary "
+            "part"
+        )
+    return y
 
 
 def sets_of(y: Any, level: int, width: int) -> IndexSets:
@@ -144,7 +157,12 @@ def hessian_pattern(
     return both
 
 
+def real_valued(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, whose value must be real."""
+    return lambda *arguments: the_real(f(*arguments), "hessian")
+
+
 def scalar_gradient(f: Callable[..., Any], x: Any, others: Sequence[Any]) -> Any:
     """The gradient of a scalar f, as a Tensor. Raises ValueError if f's value is no scalar."""
-    trace, (gradient,) = recorded_gradient(f, Selected((x, *others), 0, "hessian"), {}, "hessian")
+    trace, (gradient,) = recorded_gradient(real_valued(f), Selected((x, *others), 0, "hessian"), {}, "hessian")
     return zeros_like(x) if gradient is None else gradient

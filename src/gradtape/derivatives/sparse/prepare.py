@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import PathLike, fspath
+from os.path import exists
 from typing import Any
 
 import numpy as np
 
 from ...arrays.index_sets import scipy_sparse
+from ...budgets import checked_batch_size
 from ..arguments import check_callable, named
 from .detection import hessian_pattern, jacobian_pattern, the_vector
 from .orders import ORDERS
@@ -122,8 +125,8 @@ def lagrangian(f: Callable[..., Any], c: Callable[..., Any]) -> Callable[..., An
 def load_prepared(path: Any, f: Callable[..., Any], constraints: Callable[..., Any] | None = None) -> Prepared:
     """The prepared derivative of f that P.save(path) wrote, with its pattern and colours; f is not in the file.
 
-    `constraints`: those of a Hessian that was prepared with them. Raises ValueError for another file, and for
-    `constraints` with a Jacobian.
+    `constraints`: those of a Hessian that was prepared with them. Raises FileNotFoundError where there is no such file,
+    ValueError for another or a damaged one, and for `constraints` with a Jacobian.
 
     >>> import gradtape as gt, tempfile, os
     >>> f = lambda x: gt.sum(x**3)
@@ -134,22 +137,33 @@ def load_prepared(path: Any, f: Callable[..., Any], constraints: Callable[..., A
     >>> P(gt.asarray([1.0, 2.0])).toarray().tolist()
     [[6.0, 0.0], [0.0, 12.0]]
     """
+    import zlib  # with zipfile: not needed by who loads nothing
+    from zipfile import BadZipFile
+
+    foreign = (ValueError, LookupError, TypeError, AttributeError, EOFError, IsADirectoryError, BadZipFile, zlib.error)
     check_callable(f, "load_prepared")
-    sparse = scipy_sparse()
-    with np.load(path, allow_pickle=False) as file:
-        if "settings" not in file or "indptr" not in file:
-            raise ValueError(f"gradtape.load_prepared: {path} holds no prepared derivative")
-        name, kind, order, form, size = file["settings"].tolist()
-        indices, indptr = file["indices"], file["indptr"]
-        pattern = sparse.csr_array((np.ones(len(indices), bool), indices, indptr), shape=tuple(file["shape"].tolist()))
-        colors = [file[f"colors{i}"] for i in range(2) if f"colors{i}" in file]
-    kinds = {cls.__name__: cls for cls in (PreparedJacobian, PreparedHessian)}
+    unnamed = isinstance(path, str | PathLike) and not exists(path)
+    try:
+        with np.load(f"{fspath(path)}.npz" if unnamed else path, allow_pickle=False) as file:
+            name, kind, order, form, size = file["settings"].tolist()
+            indices, indptr, shape = file["indices"], file["indptr"], tuple(file["shape"].tolist())
+            colors = [file[key] for key in ("colors0", "colors1") if key in file]
+        pattern = scipy_sparse().csr_array((np.ones(len(indices), bool), indices, indptr), shape=shape)
+        pattern.check_format()
+        cls = {cls.__name__: cls for cls in (PreparedJacobian, PreparedHessian)}[name]
+        lengths = shape[:1] if kind == "reverse" else shape[::-1] if kind == "bidirectional" else shape[1:]
+        if [len(c) for c in colors] != list(lengths):
+            raise ValueError("colours of another size than the pattern's")
+    except FileNotFoundError:
+        raise FileNotFoundError(f"gradtape.load_prepared: there is no file {path}") from None
+    except foreign as error:
+        raise ValueError(f"gradtape.load_prepared: {path} holds no prepared derivative, or is damaged") from error
     if constraints is not None:
         check_callable(constraints, "load_prepared")
-        if kinds[name] is PreparedJacobian:
+        if cls is PreparedJacobian:
             raise ValueError(f"gradtape.load_prepared: constraints belong to a Hessian, and {path} holds a Jacobian")
         f = lagrangian(f, constraints)
-    prepared = kinds[name](f, pattern, kind, order, form, int(size) or None)
+    prepared: Prepared = cls(f, pattern, kind, order, form, int(size) or None)
     prepared.restore(colors)
     return prepared
 
@@ -157,7 +171,7 @@ def load_prepared(path: Any, f: Callable[..., Any], constraints: Callable[..., A
 def check_choices(
     function: str, format: str, batch_size: Any, order: str, kind: str, kinds: tuple[str, ...]
 ) -> None:
-    """Raise ValueError for a choice that is none."""
+    """Raise ValueError for a choice that is none, TypeError for a batch size that is no int."""
     for name, value, choices in (
         ("format", format, FORMATS),
         ("order", order, ("auto", *ORDERS)),
@@ -165,8 +179,7 @@ def check_choices(
     ):
         if value not in choices:
             raise ValueError(f"gradtape.{function}: {name} must be one of {', '.join(choices)}, not {value!r}")
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-        raise ValueError(f"gradtape.{function}: batch_size must be a positive int, not {batch_size!r}")
+    checked_batch_size(batch_size, function)
 
 
 def given(pattern: Any, columns: int, function: str) -> Any:

@@ -33,7 +33,7 @@ from .decompression import (
     rows_and_columns,
     star_readings,
 )
-from .detection import WHAT, hessian_pattern, jacobian_pattern, the_output, the_vector
+from .detection import WHAT, hessian_pattern, jacobian_pattern, real_valued, the_output, the_vector
 from .entries import ABSORB, Declined, Memo
 from .orders import best_colouring
 from .picture import braille, spy
@@ -276,16 +276,21 @@ class Prepared:
         return most
 
     def save(self, path: Any) -> None:
-        """Write pattern, colours and settings to an .npz file, for gradtape.load_prepared(path, f)."""
+        """Write pattern, colours and settings to an .npz file, for gradtape.load_prepared(path, f).
+
+        Raises FileNotFoundError where there is no such folder.
+        """
         colors = self.colors if isinstance(self.colors, tuple) else (self.colors,)
-        np.savez_compressed(
-            path,
-            indices=self.pattern.indices,
-            indptr=self.pattern.indptr,
-            shape=self.pattern.shape,
-            settings=np.array([type(self).__name__, self.kind, self.order, self.format, str(self.batch_size or 0)]),
-            **{f"colors{i}": c for i, c in enumerate(colors)},
-        )
+        contents = {f"colors{i}": c for i, c in enumerate(colors)} | {
+            "indices": self.pattern.indices,
+            "indptr": self.pattern.indptr,
+            "shape": self.pattern.shape,
+            "settings": np.array([type(self).__name__, self.kind, self.order, self.format, str(self.batch_size or 0)]),
+        }
+        try:
+            np.savez_compressed(path, **contents)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"gradtape.{self.name}: cannot save to {path}: there is no such folder") from error
 
     def spy(self, ax: Any = None) -> Any:
         """Draw the pattern with Matplotlib, each entry in the colour of its product; returns the axes."""
@@ -445,7 +450,7 @@ class PreparedHessian(Prepared):
 
     def recorded(self, x: Tensor, others: Sequence[Any], trace: Trace) -> Recorded:
         selected = Selected((x, *others), 0, self.name)
-        _, (gradient,) = recorded_gradient(self.f, selected, {}, self.name, trace)
+        _, (gradient,) = recorded_gradient(real_valued(self.f), selected, {}, self.name, trace)
         check_plain([gradient], self.name, WHAT)
         return Recorded(trace, selected.leaves[0], gradient)
 
