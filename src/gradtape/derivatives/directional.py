@@ -21,7 +21,7 @@ from ..virtual.series import as_tensors
 from ..virtual.terms import Collapse
 from .arguments import as_output, check_callable, named
 from .operators import laplacian, points, second_order
-from .taylor import expanded, times_factorial
+from .taylor import highest
 from .vectorize import vmap
 
 Index = tuple[int, ...]
@@ -126,8 +126,8 @@ def along(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, order: int
             collapse = Collapse(level, weights)
             value = lambda p: as_output(f(p), function)
             _, leaf = flatten(point)
-            (terms,), _ = expanded(value, [point], [v], leaf, order, collapse)
-            return times_factorial(terms[order], order)
+            (found,), _ = highest(value, [point], [v], leaf, order, function, collapse)
+            return found
 
     return at_point(x) if len(x.shape) == 1 else vmap(at_point)(x)
 
