@@ -227,6 +227,48 @@ def test_mixed_derivatives_learn() -> None:
     np.testing.assert_allclose(tape.gradient(loss, w).numpy(), want, rtol=1e-6, atol=1e-6 * np.abs(want).max())
 
 
+def powers(*scales: float) -> Any:
+    """Directions e_0 scales[0], e_1 scales[1], ..., around the axes."""
+    return [EYE[i % 3] * scale for i, scale in enumerate(scales)]
+
+
+@pytest.mark.parametrize(
+    ("directions", "want"),
+    [
+        (powers(1e-6, 1e6, 1), 1.0),
+        (powers(1e-300, 1e300, 1), 1.0),
+        (powers(1e-5, 1e5), 1.0),
+        (powers(1e3, 1e-3, 2, 1), 2.0),
+        (powers(1e-200, 1e-200, 1e300), 1e-100),
+        (powers(1e-6, 1e-6, 1e-6), 1e-18),
+        (powers(1e5, 1e5, 1e5, 1e5), 1e20),
+        ([EYE[0], 0 * EYE[1], EYE[2]], 0.0),
+        ([0 * EYE[0]], 0.0),
+        ([EYE[0]] * 177, 1.0),
+        ([EYE[1] * 1e-2] * 177, 0.0),
+    ],
+)
+def test_directions_of_any_length(directions: Any, want: float) -> None:
+    """Of f = exp(sum x) at 0 the derivative is the product of the directions' sums."""
+    f = lambda x: gt.exp(gt.sum(x))
+    np.testing.assert_allclose(float(gt.directional(f, directions)(np.zeros(3))), want, rtol=1e-13)
+    np.testing.assert_allclose(gt.directional(f, directions)(np.zeros((2, 3))).numpy(), [want] * 2, rtol=1e-13)
+    both = np.array([directions, directions])
+    np.testing.assert_allclose(float(gt.directional(f, both, [2.0, -0.5])(np.zeros(3))), 1.5 * want, rtol=1e-13)
+
+
+def test_directions_of_different_lengths_in_single_and_half_precision() -> None:
+    f = lambda x: gt.exp(gt.sum(x))
+    for dtype, rtol in ((np.float32, 1e-5), (np.float16, 1e-2)):
+        for directions in (powers(1e-6, 1e6, 1), powers(1e-3, 1e3, 1, 1), powers(1e-6, 1e6)):
+            got = gt.directional(f, directions)(np.zeros(3, dtype))
+            assert got.dtype == dtype
+            np.testing.assert_allclose(float(got), 1.0, rtol=rtol)
+    e = gt.directional_estimate(lambda x: x[0] * x[1] * x[2], powers(1e-6, 1e6, 1), None, 500, np.random.default_rng(0))
+    value, error = e(np.ones(3))
+    assert abs(float(value) - 1) < 4 * float(error) < 2
+
+
 # -- estimates -------------------------------------------------------------------------------------------------------
 MANY = np.random.default_rng(3).normal(size=(2, 40))
 
