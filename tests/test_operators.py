@@ -269,6 +269,50 @@ def test_directions_of_different_lengths_in_single_and_half_precision() -> None:
     assert abs(float(value) - 1) < 4 * float(error) < 2
 
 
+def test_the_standard_error_of_an_estimate_in_half_precision() -> None:
+    """The variance would overflow."""
+    signs = np.random.default_rng(0).integers(0, 2, (6, 2)) * 2 - 1
+    want = 400 * np.std(signs[:, 0] * signs[:, 1], ddof=1) / np.sqrt(6)
+    e = gt.laplacian_estimate(lambda x: 200 * x[0] * x[1], 6, np.random.default_rng(0))(np.ones(2, np.float16))
+    np.testing.assert_allclose(float(e.standard_error), want, rtol=2e-3)
+
+
+# -- precisions and no points at all -----------------------------------------------------------------------------------
+QUOTIENT = lambda x: gt.sum(x**3) / (x[0] * x[1] * x[2])
+ALONG = np.array([EYE[[0, 0, 1]], EYE[[2, 1, 0]]])
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "laplacian": gt.laplacian(QUOTIENT),
+    "laplacian, in batches": gt.laplacian(QUOTIENT, batch_size=2),
+    "bilaplacian": gt.bilaplacian(QUOTIENT),
+    "first": gt.directional(QUOTIENT, ALONG[0, :1]),
+    "second": gt.directional(QUOTIENT, ALONG[0, :2]),
+    "third": gt.directional(QUOTIENT, ALONG[0]),
+    "weighted": gt.directional(QUOTIENT, ALONG, [1.0, 1 / 3]),
+    "divergence": gt.divergence(lambda x: x * QUOTIENT(x)),
+    "curl": gt.curl(lambda x: x[::-1] * QUOTIENT(x)),
+    "diagonal": lambda x: gt.hessian_diagonal(lambda x: gt.sum(gt.vmap(QUOTIENT)(x)), x),
+    "laplacian_estimate": lambda x: gt.laplacian_estimate(QUOTIENT, 3, np.random.default_rng(0))(x).value,
+    "its error": lambda x: gt.laplacian_estimate(QUOTIENT, 3, np.random.default_rng(0))(x).standard_error,
+    "coordinates": lambda x: gt.laplacian_estimate(QUOTIENT, 2, np.random.default_rng(0), "coordinates")(x).value,
+    "bilaplacian_estimate": lambda x: gt.bilaplacian_estimate(QUOTIENT, 3, np.random.default_rng(0))(x).value,
+    "directional_estimate": lambda x: (
+        gt.directional_estimate(QUOTIENT, ALONG, [1.0, 1 / 3], 3, np.random.default_rng(0))(x).value
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("name", CALLS)
+def test_results_have_the_dtype_of_the_points_and_there_may_be_none(name: str, dtype: Any) -> None:
+    x = np.array([[1.0, 1.5, 0.75], [0.5, 1.0, 1.25]], dtype)
+    some, none = CALLS[name](x), CALLS[name](x[:0])
+    assert some.dtype == none.dtype == dtype
+    assert none.shape == (0, *some.shape[1:])
+    if dtype != np.float16:
+        tolerance = 2e-4 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(some.numpy(), CALLS[name](x.astype(float)).numpy(), rtol=tolerance, atol=tolerance)
+
+
 # -- estimates -------------------------------------------------------------------------------------------------------
 MANY = np.random.default_rng(3).normal(size=(2, 40))
 
