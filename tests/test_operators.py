@@ -283,6 +283,7 @@ ALONG = np.array([EYE[[0, 0, 1]], EYE[[2, 1, 0]]])
 CALLS: dict[str, Callable[[Any], Any]] = {
     "laplacian": gt.laplacian(QUOTIENT),
     "laplacian, in batches": gt.laplacian(QUOTIENT, batch_size=2),
+    "laplacian, within memory": gt.laplacian(QUOTIENT, memory="100 MB"),
     "bilaplacian": gt.bilaplacian(QUOTIENT),
     "first": gt.directional(QUOTIENT, ALONG[0, :1]),
     "second": gt.directional(QUOTIENT, ALONG[0, :2]),
@@ -311,6 +312,33 @@ def test_results_have_the_dtype_of_the_points_and_there_may_be_none(name: str, d
     if dtype != np.float16:
         tolerance = 2e-4 if dtype == np.float32 else 1e-12
         np.testing.assert_allclose(some.numpy(), CALLS[name](x.astype(float)).numpy(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_points(name: str) -> None:
+    none = np.zeros((0, 3))
+    assert gt.laplacian(FUNCTIONS[name])(none).shape == (0,)
+    assert gt.bilaplacian(lambda x: FUNCTIONS[name](x[:3]))(np.zeros((0, 5))).shape == (0,)
+    assert gt.directional(FUNCTIONS[name], ALONG[0])(none).shape == (0,)
+    assert gt.grad(lambda x: gt.sum(gt.laplacian(FUNCTIONS[name])(x)))(none).shape == (0, 3)
+
+
+def test_masks_at_a_point() -> None:
+    """Of one point alone it is known how many elements a mask picks."""
+    x = np.array([1.0, -2.0, 3.0])
+    assert float(gt.laplacian(lambda x: gt.sum(x[x > 0] ** 3) * gt.prod(x[x < 0] ** 2))(x)) == 152.0
+    assert gt.laplacian(lambda x: gt.sign(x)[x > 0] * x[0] ** 2)(x).tolist() == [2.0, 2.0]
+    assert gt.laplacian(lambda x: x[x > 0] ** 3)(x).tolist() == [6.0, 18.0]
+
+    def assigned(x: Any) -> Any:
+        y = x * 1.0
+        y[x > 0] = y[x > 0] ** 2 * x[1]
+        return gt.sum(y**2)
+
+    assert float(gt.laplacian(assigned)(x)) == 646.0
+    with pytest.raises(TypeError, match=r"gradtape\.where\(mask, x, 0\) instead of x\[mask\]"):
+        gt.laplacian(lambda x: gt.sum(x[x > 0]))(np.stack([x, -x]))
 
 
 # -- estimates -------------------------------------------------------------------------------------------------------
