@@ -149,6 +149,16 @@ OPERATORS = {
 DIAGONALS = {"hessian": [6.0, 12.0], "jacobian": [2.0, 4.0], "gauss_newton": [6.0, 12.0], "fisher": [2.0, 8.0]}
 
 
+@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("given", [lambda x: x, lambda x: x[:], gt.asarray], ids=["NumPy", "view", "Tensor"])
+def test_an_operator_stays_what_it_was_made_of(name: str, given: Any) -> None:
+    x = np.array([1.0, 2.0])
+    operator = OPERATORS[name](given(x))
+    x[:] = 100.0
+    np.testing.assert_allclose(operator @ np.eye(2), np.diag(DIAGONALS[name]), rtol=1e-14)
+    np.testing.assert_allclose(operator.T @ np.eye(2), np.diag(DIAGONALS[name]), rtol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
 @pytest.mark.parametrize("name", OPERATORS)
 def test_estimates_are_in_the_operators_precision(name: str, dtype: str) -> None:
