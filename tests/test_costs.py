@@ -541,6 +541,13 @@ def test_containers_further_arguments_and_constants() -> None:
     assert gt.cost(lambda z: gt.sum(gt.abs(z * z)), z)["jacobian, forward"].directions == 5
 
 
+def test_a_mask_has_a_cost() -> None:
+    c = gt.cost(lambda x: gt.sum(x[x > 0] ** 2) * gt.sum(x), np.array([1.0, -2.0, 3.0]))
+    for name in ("value", "gradient", "jvp", "hvp", "hessian", "laplacian"):
+        assert c[name].seconds > 0
+        assert c[name].memory > 0
+
+
 def test_tapes_that_look_on_record_nothing() -> None:
     x = gt.Variable([1.0, 2.0])
     with gt.GradientTape(persistent=True) as tape:

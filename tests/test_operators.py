@@ -227,6 +227,120 @@ def test_mixed_derivatives_learn() -> None:
     np.testing.assert_allclose(tape.gradient(loss, w).numpy(), want, rtol=1e-6, atol=1e-6 * np.abs(want).max())
 
 
+def powers(*scales: float) -> Any:
+    """Directions e_0 scales[0], e_1 scales[1], ..., around the axes."""
+    return [EYE[i % 3] * scale for i, scale in enumerate(scales)]
+
+
+@pytest.mark.parametrize(
+    ("directions", "want"),
+    [
+        (powers(1e-6, 1e6, 1), 1.0),
+        (powers(1e-300, 1e300, 1), 1.0),
+        (powers(1e-5, 1e5), 1.0),
+        (powers(1e3, 1e-3, 2, 1), 2.0),
+        (powers(1e-200, 1e-200, 1e300), 1e-100),
+        (powers(1e-6, 1e-6, 1e-6), 1e-18),
+        (powers(1e5, 1e5, 1e5, 1e5), 1e20),
+        ([EYE[0], 0 * EYE[1], EYE[2]], 0.0),
+        ([0 * EYE[0]], 0.0),
+        ([EYE[0]] * 177, 1.0),
+        ([EYE[1] * 1e-2] * 177, 0.0),
+    ],
+)
+def test_directions_of_any_length(directions: Any, want: float) -> None:
+    """Of f = exp(sum x) at 0 the derivative is the product of the directions' sums."""
+    f = lambda x: gt.exp(gt.sum(x))
+    np.testing.assert_allclose(float(gt.directional(f, directions)(np.zeros(3))), want, rtol=1e-13)
+    np.testing.assert_allclose(gt.directional(f, directions)(np.zeros((2, 3))).numpy(), [want] * 2, rtol=1e-13)
+    both = np.array([directions, directions])
+    np.testing.assert_allclose(float(gt.directional(f, both, [2.0, -0.5])(np.zeros(3))), 1.5 * want, rtol=1e-13)
+
+
+def test_directions_of_different_lengths_in_single_and_half_precision() -> None:
+    f = lambda x: gt.exp(gt.sum(x))
+    for dtype, rtol in ((np.float32, 1e-5), (np.float16, 1e-2)):
+        for directions in (powers(1e-6, 1e6, 1), powers(1e-3, 1e3, 1, 1), powers(1e-6, 1e6)):
+            got = gt.directional(f, directions)(np.zeros(3, dtype))
+            assert got.dtype == dtype
+            np.testing.assert_allclose(float(got), 1.0, rtol=rtol)
+    e = gt.directional_estimate(lambda x: x[0] * x[1] * x[2], powers(1e-6, 1e6, 1), None, 500, np.random.default_rng(0))
+    value, error = e(np.ones(3))
+    assert abs(float(value) - 1) < 4 * float(error) < 2
+
+
+def test_the_standard_error_of_an_estimate_in_half_precision() -> None:
+    """The variance would overflow."""
+    signs = np.random.default_rng(0).integers(0, 2, (6, 2)) * 2 - 1
+    want = 400 * np.std(signs[:, 0] * signs[:, 1], ddof=1) / np.sqrt(6)
+    e = gt.laplacian_estimate(lambda x: 200 * x[0] * x[1], 6, np.random.default_rng(0))(np.ones(2, np.float16))
+    np.testing.assert_allclose(float(e.standard_error), want, rtol=2e-3)
+
+
+# -- precisions and no points at all -----------------------------------------------------------------------------------
+QUOTIENT = lambda x: gt.sum(x**3) / (x[0] * x[1] * x[2])
+ALONG = np.array([EYE[[0, 0, 1]], EYE[[2, 1, 0]]])
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "laplacian": gt.laplacian(QUOTIENT),
+    "laplacian, in batches": gt.laplacian(QUOTIENT, batch_size=2),
+    "laplacian, within memory": gt.laplacian(QUOTIENT, memory="100 MB"),
+    "bilaplacian": gt.bilaplacian(QUOTIENT),
+    "first": gt.directional(QUOTIENT, ALONG[0, :1]),
+    "second": gt.directional(QUOTIENT, ALONG[0, :2]),
+    "third": gt.directional(QUOTIENT, ALONG[0]),
+    "weighted": gt.directional(QUOTIENT, ALONG, [1.0, 1 / 3]),
+    "divergence": gt.divergence(lambda x: x * QUOTIENT(x)),
+    "curl": gt.curl(lambda x: x[::-1] * QUOTIENT(x)),
+    "diagonal": lambda x: gt.hessian_diagonal(lambda x: gt.sum(gt.vmap(QUOTIENT)(x)), x),
+    "laplacian_estimate": lambda x: gt.laplacian_estimate(QUOTIENT, 3, np.random.default_rng(0))(x).value,
+    "its error": lambda x: gt.laplacian_estimate(QUOTIENT, 3, np.random.default_rng(0))(x).standard_error,
+    "coordinates": lambda x: gt.laplacian_estimate(QUOTIENT, 2, np.random.default_rng(0), "coordinates")(x).value,
+    "bilaplacian_estimate": lambda x: gt.bilaplacian_estimate(QUOTIENT, 3, np.random.default_rng(0))(x).value,
+    "directional_estimate": lambda x: (
+        gt.directional_estimate(QUOTIENT, ALONG, [1.0, 1 / 3], 3, np.random.default_rng(0))(x).value
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("name", CALLS)
+def test_results_have_the_dtype_of_the_points_and_there_may_be_none(name: str, dtype: Any) -> None:
+    x = np.array([[1.0, 1.5, 0.75], [0.5, 1.0, 1.25]], dtype)
+    some, none = CALLS[name](x), CALLS[name](x[:0])
+    assert some.dtype == none.dtype == dtype
+    assert none.shape == (0, *some.shape[1:])
+    if dtype != np.float16:
+        tolerance = 2e-4 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(some.numpy(), CALLS[name](x.astype(float)).numpy(), rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_points(name: str) -> None:
+    none = np.zeros((0, 3))
+    assert gt.laplacian(FUNCTIONS[name])(none).shape == (0,)
+    assert gt.bilaplacian(lambda x: FUNCTIONS[name](x[:3]))(np.zeros((0, 5))).shape == (0,)
+    assert gt.directional(FUNCTIONS[name], ALONG[0])(none).shape == (0,)
+    assert gt.grad(lambda x: gt.sum(gt.laplacian(FUNCTIONS[name])(x)))(none).shape == (0, 3)
+
+
+def test_masks_at_a_point() -> None:
+    """Of one point alone it is known how many elements a mask picks."""
+    x = np.array([1.0, -2.0, 3.0])
+    assert float(gt.laplacian(lambda x: gt.sum(x[x > 0] ** 3) * gt.prod(x[x < 0] ** 2))(x)) == 152.0
+    assert gt.laplacian(lambda x: gt.sign(x)[x > 0] * x[0] ** 2)(x).tolist() == [2.0, 2.0]
+    assert gt.laplacian(lambda x: x[x > 0] ** 3)(x).tolist() == [6.0, 18.0]
+
+    def assigned(x: Any) -> Any:
+        y = x * 1.0
+        y[x > 0] = y[x > 0] ** 2 * x[1]
+        return gt.sum(y**2)
+
+    assert float(gt.laplacian(assigned)(x)) == 646.0
+    with pytest.raises(TypeError, match=r"gradtape\.where\(mask, x, 0\) instead of x\[mask\]"):
+        gt.laplacian(lambda x: gt.sum(x[x > 0]))(np.stack([x, -x]))
+
+
 # -- estimates -------------------------------------------------------------------------------------------------------
 MANY = np.random.default_rng(3).normal(size=(2, 40))
 

@@ -139,6 +139,58 @@ def test_single_precision_and_tapes_around() -> None:
     np.testing.assert_array_equal(tape.gradient(y, t).numpy(), x)
 
 
+OPERATORS = {
+    "hessian": lambda x: gt.hessian_operator(lambda x: gt.sum(x**3), x),
+    "jacobian": lambda x: gt.jacobian_operator(lambda x: x**2, x),
+    "gauss_newton": lambda x: gt.gauss_newton(lambda x: x, lambda y: gt.sum(y**3), x),
+    "fisher": lambda x: gt.fisher(lambda x: x**2, x),
+}
+#: Their matrices at x = (1, 2).
+DIAGONALS = {"hessian": [6.0, 12.0], "jacobian": [2.0, 4.0], "gauss_newton": [6.0, 12.0], "fisher": [2.0, 8.0]}
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("given", [lambda x: x, lambda x: x[:], gt.asarray], ids=["NumPy", "view", "Tensor"])
+def test_an_operator_stays_what_it_was_made_of(name: str, given: Any) -> None:
+    x = np.array([1.0, 2.0])
+    operator = OPERATORS[name](given(x))
+    x[:] = 100.0
+    np.testing.assert_allclose(operator @ np.eye(2), np.diag(DIAGONALS[name]), rtol=1e-14)
+    np.testing.assert_allclose(operator.T @ np.eye(2), np.diag(DIAGONALS[name]), rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "float16"])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_estimates_are_in_the_operators_precision(name: str, dtype: str) -> None:
+    operator = OPERATORS[name](np.array([1.0, 2.0], dtype))
+    assert operator.dtype == dtype
+    trace, diagonal = (e(operator, 4, np.random.default_rng(0)) for e in (gt.trace_estimate, gt.diagonal_estimate))
+    found = gt.lanczos(operator, 2, np.ones(2))
+    for part in (*trace, *diagonal, *found, operator @ np.ones(2), operator @ np.eye(2)):
+        assert part.dtype == dtype
+    assert (float(trace.value), diagonal.value.tolist()) == (sum(DIAGONALS[name]), DIAGONALS[name])
+    T = np.diag(found.diagonal) + np.diag(found.beside, 1) + np.diag(found.beside, -1)
+    np.testing.assert_allclose(np.linalg.eigvalsh(T.astype(float)), DIAGONALS[name], rtol=8 * np.finfo(dtype).eps)
+
+
+def test_spectra_of_hermitian_and_other_matrices() -> None:
+    A = np.array([[2.0, 1j, 0.0], [-1j, 2.0, 0.0], [0.0, 0.0, 7.0]])  # eigenvalues 1, 3, 7
+    for dtype, real in (("complex128", "float64"), ("complex64", "float32")):
+        trace, diagonal = (
+            e(A.astype(dtype), 40, np.random.default_rng(0)) for e in (gt.trace_estimate, gt.diagonal_estimate)
+        )
+        assert [p.dtype for p in (*trace, *diagonal)] == [dtype, real] * 2
+        assert abs(trace.value - 11) <= 4 * trace.standard_error + 1e-5
+        found = gt.lanczos(A.astype(dtype), 3, np.array([1.0, 2.0, 3.0]))
+        assert [p.dtype for p in found] == [real, real, dtype]
+        T = np.diag(found.diagonal) + np.diag(found.beside, 1) + np.diag(found.beside, -1)
+        np.testing.assert_allclose(np.linalg.eigvalsh(T), [1.0, 3.0, 7.0], rtol=1e-5)
+    whole = gt.lanczos(np.diag([1, 2]), 2, np.array([1.0, 1j]))
+    assert whole.vectors.dtype == complex
+    np.testing.assert_allclose(whole.diagonal, [1.5, 1.5])
+    assert gt.trace_estimate(np.diag([1, 2]), 2, np.random.default_rng(0)).value.dtype == float
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [

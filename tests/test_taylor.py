@@ -429,3 +429,69 @@ def test_the_derivative_of_a_curve_is_a_curve(order):
     assert float(got["t"]) == [0.6, 2.0, 0.0][order - 1]
     inside = gt.grad(lambda t: gt.sum(gt.derivative(f, order)(t)["sin"]))(0.3)
     np.testing.assert_allclose(inside, gt.sum(gt.derivative(f, order + 1)(0.3)["sin"]), rtol=1e-13)
+
+
+# -- high orders ---------------------------------------------------------------------------------------------------
+def pole(k: int, x: Any, at: int) -> Any:
+    """The kth derivative of 1 / (at - x)."""
+    return mp.factorial(k) / (at - x) ** (k + 1)
+
+
+#: Functions, points, and what the kth derivative is there.
+FAR: dict[str, tuple[Callable[[Any], Any], float, Callable[[int, Any], Any]]] = {
+    "exp": (gt.exp, 0.0, lambda k, x: mp.exp(x)),
+    "sin": (gt.sin, 0.5, lambda k, x: mp.sin(x + k * mp.pi / 2)),
+    "pole near": (lambda x: 1 / (1 - x), 0.0, lambda k, x: pole(k, x, 1)),
+    "pole": (lambda x: 1 / (2 - x), 0.0, lambda k, x: pole(k, x, 2)),
+    "log": (gt.log, 3.0, lambda k, x: -pole(k - 1, x, 0) if k else mp.log(x)),
+    "line": (lambda x: 3 * x, 1.0, lambda k, x: mp.mpf(3 if k == 1 else 0)),
+}
+ORDERS = {
+    "float64": [20, 100, 150, 170, 171, 177, 200, 250, 300, 400],
+    "float32": [6, 20, 34, 35, 36, 50, 60],
+    "float16": [*range(2, 23)],
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ORDERS)
+@pytest.mark.parametrize("name", FAR)
+def test_high_orders_where_the_derivative_is_in_range(name: str, dtype: str) -> None:
+    """n! leaves the range of numbers, and coefficients do at the other end; beyond it the derivative is infinite."""
+    f, x, true = FAR[name]
+    limits = np.finfo(dtype)
+    with mp.workdps(400):
+        for order in ORDERS[dtype]:
+            want = true(order, mp.mpf(x))
+            series = gt.taylor(f, np.array(x, dtype), np.array(1, dtype), order)
+            many = gt.derivative(f, order)(np.full(3, x, dtype))
+            for got in (gt.derivative(f, order)(np.array(x, dtype)), many[2], series.derivatives[order]):
+                assert got.dtype == dtype
+                if abs(want) > limits.max:
+                    assert not np.isfinite(float(got)), order
+                else:
+                    assert abs(float(got) - want) <= (order + 10) * float(limits.eps) * abs(want), order
+
+
+def test_coefficients_and_values_of_a_long_series() -> None:
+    """Coefficients are rounded to what there is of numbers, derivatives and values are none the worse for it."""
+    s = gt.taylor(gt.exp, 0.0, 2.0, 300)
+    assert s.order == 300
+    with mp.workdps(50):
+        want = [float(mp.mpf(2) ** k / mp.factorial(k)) for k in range(301)]
+    assert want[-1] == 0.0
+    np.testing.assert_allclose([float(c) for c in s.coefficients], want, rtol=1e-13, atol=1e-323)
+    np.testing.assert_allclose([float(d) for d in s.derivatives], 2.0 ** np.arange(301), rtol=1e-13)
+    np.testing.assert_allclose(float(s(20.0)), np.exp(40.0), rtol=1e-13)
+    rows = gt.vmap(lambda x: gt.taylor(gt.exp, x, 1.0, 200))(np.array([0.0, 1.0]))
+    np.testing.assert_allclose(rows.derivatives[200].numpy(), [1.0, np.e], rtol=1e-13)
+    slope = gt.grad(lambda w: gt.derivative(lambda t: gt.exp(w * t), 180)(0.0))(1.0)
+    np.testing.assert_allclose(float(slope), 180.0, rtol=1e-12)
+
+
+def test_an_order_beyond_the_range_of_the_dtype_is_refused() -> None:
+    x = np.float16(0.5)
+    with pytest.raises(ValueError, match=r"gradtape\.derivative: order=40 is beyond the range of float16: .* wider"):
+        gt.derivative(gt.exp, 40)(x)
+    with pytest.raises(ValueError, match=r"gradtape\.taylor: order=40 is beyond the range of float16"):
+        gt.taylor(gt.exp, x, x, 40)

@@ -21,7 +21,7 @@ from ..virtual.series import as_tensors
 from ..virtual.terms import Collapse
 from .arguments import as_output, check_callable, named
 from .operators import laplacian, points, second_order
-from .taylor import expanded, times_factorial
+from .taylor import highest
 from .vectorize import vmap
 
 Index = tuple[int, ...]
@@ -126,8 +126,8 @@ def along(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, order: int
             collapse = Collapse(level, weights)
             value = lambda p: as_output(f(p), function)
             _, leaf = flatten(point)
-            (terms,), _ = expanded(value, [point], [v], leaf, order, collapse)
-            return times_factorial(terms[order], order)
+            (found,), _ = highest(value, [point], [v], leaf, order, function, collapse)
+            return found
 
     return at_point(x) if len(x.shape) == 1 else vmap(at_point)(x)
 
@@ -137,7 +137,7 @@ def combined(vectors: Any, weights: Any) -> tuple[Any, Any]:
     """Directions and weights such that the weighted sum of derivatives along single directions is what is asked for."""
     total: dict[tuple[float, ...], float] = {}
     order = vectors.shape[1]
-    for group, weight in zip(vectors, weights, strict=True):
+    for group, weight in zip(*at_one_scale(vectors, weights), strict=True):
         distinct: dict[tuple[float, ...], int] = {}
         for v in group:
             distinct[tuple(v)] = distinct.get(tuple(v), 0) + 1
@@ -154,6 +154,16 @@ def combined(vectors: Any, weights: Any) -> tuple[Any, Any]:
     if not kept:
         return np.zeros((1, vectors.shape[2])), np.zeros(1)
     return np.array(list(kept)), np.array(list(kept.values()))
+
+
+def at_one_scale(vectors: Any, weights: Any) -> tuple[Any, Any]:
+    """The same derivatives, along vectors of about one length in each group: of 1e-6, 1e6 and 1 the sums would be the
+    second. By powers of two, whose product the weights make up for; no derivative is taken along zeros."""
+    moving = vectors.any(axis=2).all(axis=1)
+    vectors, weights = vectors[moving], weights[moving]
+    exponents = np.frexp(np.abs(vectors).max(axis=2))[1]
+    common, rest = np.divmod(exponents.sum(axis=1), vectors.shape[1])
+    return np.ldexp(vectors, (common[:, None] - exponents)[..., None]), np.ldexp(weights, rest)
 
 
 @lru_cache(maxsize=256)

@@ -181,11 +181,18 @@ def operator_class() -> Any:
     return Operator
 
 
+def chosen(x: Any, function: str) -> tuple[Selected, Vectors]:
+    """The argument, and its vectors: a copy, for what is recorded of it outlives changes of the caller's array."""
+    selected = Selected((x,), 0, function)
+    vectors = Vectors(selected.leaves, selected.structures[0], function)
+    selected.leaves = vectors.leaves = [asarray(leaf, copy=True) for leaf in selected.leaves]
+    return selected, vectors
+
+
 def recorded(f: Callable[..., Any], x: Any, function: str) -> tuple[Trace, Selected, list[Tensor], Vectors, Vectors]:
     """f recorded at x: the trace, the arguments, the outputs, and the vectors of both."""
     check_callable(f, function)
-    selected = Selected((x,), 0, function)
-    inputs = Vectors(selected.leaves, selected.structures[0], function)
+    selected, inputs = chosen(x, function)
     trace = Trace()
     for leaf in selected.leaves:
         trace.follow(leaf)
@@ -238,8 +245,7 @@ def hessian_operator(f: Callable[..., Any], x: Any) -> Any:
     [6.0, 1.0]
     """
     check_callable(f, "hessian_operator")
-    selected = Selected((x,), 0, "hessian_operator")
-    vectors = Vectors(selected.leaves, selected.structures[0], "hessian_operator")
+    selected, vectors = chosen(x, "hessian_operator")
     trace, gradient = closed_gradient(f, selected, "hessian_operator")
     products = swept(trace, gradient, vectors, [leaf._key for leaf in selected.leaves], vectors)
     return operator_class()("Hessian", vectors, vectors, products, None)

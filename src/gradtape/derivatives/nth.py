@@ -9,7 +9,7 @@ from ..functions.static import ones_like
 from ..nest import flatten
 from .arguments import check_callable, differentiable, named
 from .reverse import grad
-from .taylor import checked_order, expanded, times_factorial
+from .taylor import checked_order, highest
 
 
 def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
@@ -37,11 +37,11 @@ def derivative(f: Callable[..., Any], order: int = 1) -> Callable[..., Any]:
         leaves, structure = flatten(x)
         if structure.parts is None:
             point = differentiable(x, "derivative", "x")
-            outputs, out_structure = expanded(f, [point], [ones_like(point)], structure, order)
+            found, out_structure = highest(f, [point], [ones_like(point)], structure, order, "derivative")
             if not point.shape:
-                return out_structure.unflatten([times_factorial(terms[order], order) for terms in outputs])
-            if out_structure.parts is None and outputs[0][0].shape == point.shape:
-                return times_factorial(outputs[0][order], order)
+                return out_structure.unflatten(found)
+            if out_structure.parts is None and found[0].shape == point.shape:
+                return found[0]
         result = f
         for _ in range(order):
             result = grad(result)

@@ -112,7 +112,7 @@ def in_batches(f: Callable[..., Any], x: Any, batch_size: int | None, memory: An
     """The Laplacian, at so many points and along so many axes at once as the batch size and the budget allow."""
     single = len(x.shape) == 1
     n, d = 1 if single else x.shape[0], x.shape[-1]
-    if batch_size is None and memory is None and is_small(n * d * d * x.itemsize):
+    if not n or (batch_size is None and memory is None and is_small(n * d * d * x.itemsize)):
         return second_order(f, x, axes(x, 0, d), None, "laplacian")
 
     def along(some: Any, start: int, stop: int, within: Any = None) -> Tensor:

@@ -22,6 +22,19 @@ def square(operator: Any, function: str) -> int:
     return int(shape[0])
 
 
+def number_type(operator: Any) -> np.dtype[Any]:
+    """The dtype of a matrix, in which results are given; double for one of integers or of no dtype."""
+    dtype = np.dtype(getattr(operator, "dtype", None) or float)
+    return dtype if dtype.kind in "fc" else np.dtype(float)
+
+
+def estimate(each: ndarray, operator: Any) -> Estimate:
+    """The mean of the samples along the last axis, and its standard error, in the operator's precision."""
+    error = each.std(axis=-1, ddof=1) / each.shape[-1] ** 0.5
+    dtype = number_type(operator)
+    return Estimate(each.mean(axis=-1).astype(dtype), error.astype(np.finfo(dtype).dtype))
+
+
 def signs(rng: np.random.Generator, n: int, samples: int) -> ndarray:
     """Columns of random signs."""
     return rng.integers(0, 2, (n, samples)) * 2.0 - 1
@@ -41,8 +54,7 @@ def trace_estimate(operator: Any, samples: int, rng: np.random.Generator) -> Est
     """
     n, samples = square(operator, "trace_estimate"), checked_samples(samples, rng, "trace_estimate")
     v = signs(rng, n, samples)
-    each = np.sum(v * (operator @ v), axis=0)
-    return Estimate(each.mean(), each.std(ddof=1) / np.sqrt(samples))
+    return estimate(np.sum(v * (operator @ v), axis=0), operator)
 
 
 def diagonal_estimate(operator: Any, samples: int, rng: np.random.Generator) -> Estimate:
@@ -57,8 +69,7 @@ def diagonal_estimate(operator: Any, samples: int, rng: np.random.Generator) -> 
     """
     n, samples = square(operator, "diagonal_estimate"), checked_samples(samples, rng, "diagonal_estimate")
     v = signs(rng, n, samples)
-    each = v * (operator @ v)
-    return Estimate(each.mean(axis=1), each.std(axis=1, ddof=1) / np.sqrt(samples))
+    return estimate(v * (operator @ v), operator)
 
 
 class Lanczos(NamedTuple):
@@ -70,9 +81,11 @@ class Lanczos(NamedTuple):
 
 
 def lanczos(operator: Any, steps: int, start: Any) -> Lanczos:
-    """The Lanczos process of a symmetric matrix from a starting vector, every vector orthogonalised against all before.
+    """The Lanczos process of a symmetric (or Hermitian) matrix from a starting vector, every vector orthogonalised
+    against all before.
 
-    Stops before `steps` where the space is invariant. Raises ValueError for a start of another length or of zeros.
+    Stops before `steps` where the space is invariant. Computes in double precision; the results are of the operator's.
+    Raises ValueError for a start of another length or of zeros.
 
     >>> import gradtape as gt, numpy as np
     >>> L = gt.lanczos(np.diag([1.0, 2.0, 5.0]), 3, np.ones(3))
@@ -80,22 +93,32 @@ def lanczos(operator: Any, steps: int, start: Any) -> Lanczos:
     >>> np.linalg.eigvalsh(T).round(10).tolist()
     [1.0, 2.0, 5.0]
     """
-    n = square(operator, "lanczos")
+    square(operator, "lanczos")
     if not isinstance(steps, int | np.integer) or steps < 1:
         raise ValueError(f"gradtape.lanczos: steps must be a positive int, not {steps!r}")
-    v = np.asarray(start, float)
+    found, dtype = process(operator, steps, start), number_type(operator)
+    real = np.finfo(dtype).dtype
+    field = np.result_type(dtype, np.complex64) if np.iscomplexobj(found.vectors) else dtype
+    return Lanczos(found.diagonal.astype(real), found.beside.astype(real), found.vectors.astype(field))
+
+
+def process(operator: Any, steps: int, start: Any) -> Lanczos:
+    """The same in double precision."""
+    n, dtype = operator.shape[1], number_type(operator)
+    least = np.finfo(dtype).eps ** (2 / 3)  # what is smaller beside a product may be the operator's rounding
+    v = np.asarray(start, np.result_type(complex if np.iscomplexobj(start) else float, dtype))
     if v.shape != (n,) or not np.linalg.norm(v) > 0:
         raise ValueError(f"gradtape.lanczos: start must be a vector of {n} elements, not all of them 0")
     vectors, alphas, betas = [v / np.linalg.norm(v)], [], []
     for _ in range(min(int(steps), n)):
-        w = np.asarray(operator @ vectors[-1], float)
-        alphas.append(float(vectors[-1] @ w))
+        w = np.asarray(operator @ vectors[-1], v.dtype)
+        alphas.append(float(np.vdot(vectors[-1], w).real))
         basis = np.array(vectors)
         scale = np.linalg.norm(w)
         for _ in range(2):  # twice is enough (Kahan and Parlett)
-            w = w - basis.T @ (basis @ w)
+            w = w - basis.T @ (basis.conj() @ w)
         beta = float(np.linalg.norm(w))
-        if beta <= 1e-10 * max(scale, np.finfo(float).tiny) or len(alphas) == min(int(steps), n):
+        if beta <= least * max(scale, np.finfo(float).tiny) or len(alphas) == min(int(steps), n):
             break
         betas.append(beta)
         vectors.append(w / beta)
@@ -167,7 +190,7 @@ def spectral_density(
     checked_samples(2, rng, "spectral_density")
     nodes, weights = [], []
     for _ in range(samples):
-        found = lanczos(operator, steps, rng.standard_normal(n))
+        found = process(operator, steps, rng.standard_normal(n))
         tridiagonal = np.diag(found.diagonal)
         beside = np.arange(len(found.beside))
         tridiagonal[beside, beside + 1] = tridiagonal[beside + 1, beside] = found.beside

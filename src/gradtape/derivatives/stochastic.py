@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays.dtypes import numpy_dtype
-from ..functions.elementwise import sqrt
-from ..functions.reductions import mean, var
+from ..functions.norms import vector_norm
+from ..functions.reductions import mean
 from ..functions.static import static
+from ..nest import flatten
 from ..tensor import Tensor
 from .arguments import as_output, check_callable, named
 from .directional import checked_directions, combined
 from .operators import points
-from .taylor import taylor
+from .taylor import highest
 from .vectorize import vmap
 
 
@@ -44,10 +45,12 @@ def estimated(
     def at_point(point: Any) -> tuple[Any, Any]:
         rows = static(basis.astype(numpy_dtype(point.dtype)), point, dtype=point.dtype)
         value = lambda p: as_output(f(p), function)
-        each = vmap(lambda v: taylor(value, point, v, order).derivatives[order])(rows)
+        _, leaf = flatten(point)
+        each = vmap(lambda v: highest(value, [point], [v], leaf, order, function)[0][0])(rows)
         scaled = each * static(factors.reshape(-1, *(1,) * (len(each.shape) - 1)), each, dtype=each.dtype)
-        spread = var(scaled, axis=0, correction=1) * (rest / len(basis))
-        return mean(scaled, axis=0), sqrt(spread)
+        middle = mean(scaled, axis=0)
+        n = len(basis)
+        return middle, vector_norm(scaled - middle, axis=0) * (rest / (n * (n - 1))) ** 0.5
 
     return Estimate(*(at_point(x) if len(x.shape) == 1 else vmap(at_point)(x)))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from math import factorial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from math import factorial, log
 from typing import Any
 
 import numpy as np
 
-from ..arrays.dtypes import kind_of
+from ..arrays.dtypes import is_floating, kind_of, numpy_dtype
 from ..context import new_level
 from ..nest import check_keys, flatten, map_leaves
 from ..tensor import Tensor, VirtualTensor, tensor
@@ -32,6 +33,8 @@ class TaylorSeries:
     """
 
     coefficients: tuple[Any, ...]
+    #: The derivatives where they do not follow from the coefficients, which leave the range of floating numbers first.
+    beyond: tuple[Any, ...] = field(default=(), repr=False)
 
     @property
     def order(self) -> int:
@@ -41,6 +44,8 @@ class TaylorSeries:
     @property
     def derivatives(self) -> tuple[Any, ...]:
         """The derivatives of orders 0, 1, ..., each in the structure of f's value."""
+        if self.beyond:
+            return self.beyond
         return tuple([map_leaves(lambda c, k=k: times_factorial(c, k), c) for k, c in enumerate(self.coefficients)])
 
     def __call__(self, t: Any) -> Any:
@@ -51,11 +56,60 @@ class TaylorSeries:
         return value
 
 
-def times_factorial(c: Any, k: int) -> Any:
-    """k! c, in steps where k! itself is too large for a floating number."""
-    while k > 170:
-        c, k = c * float(k), k - 1
-    return c * float(factorial(k)) if k > 1 else c
+def times_factorial(c: Any, k: int, exponent: int = 0) -> Any:
+    """k! c / 2^(exponent k)."""
+    return times(c, factorial(k), -exponent * k)
+
+
+def times(c: Any, n: int, power: int) -> Any:
+    """c n 2^power."""
+    for factor in factors(n, power, c.dtype):
+        c = c * factor
+    return c
+
+
+@lru_cache(4096)
+def factors(n: int, power: int, dtype: Any) -> list[float]:
+    """Numbers whose product is n 2^power; several where it leaves the range of the dtype."""
+    bits = n.bit_length() - 1
+    power += bits
+    most, steps = -numeric_range(dtype).minexp, []
+    while abs(power) > most:
+        steps.append(2.0**most if power > 0 else 2.0**-most)
+        power -= most if power > 0 else -most
+    last = n / (1 << bits) * 2.0**power
+    return steps if last == 1 else [*steps, last]
+
+
+@cache
+def numeric_range(dtype: Any) -> Any:
+    """The limits of a dtype's floating numbers; of double ones for other dtypes."""
+    return np.finfo(numpy_dtype(dtype) if is_floating(dtype) else float)
+
+
+def exponent_of(order: int, points: Sequence[Tensor], function: str) -> int:
+    """The j for a series in t / 2^j whose highest coefficient is about the derivative: 2^(j order) is at most order!.
+
+    So it is in the range of numbers if the derivative is, where f^(k)/k! would be 0 or lose digits; one more where
+    even order! / 2^(j order) leaves that range. Raises ValueError where the series of exp(t) would overflow.
+    """
+    bits = factorial(order).bit_length() - 1
+    ranges = [numeric_range(x.dtype) for x in points]
+    exponent = bits // order
+    if any([bits - exponent * order > -r.minexp for r in ranges]):
+        exponent += 1
+    for r, x in zip(ranges, points, strict=True):
+        if 2**exponent / log(2) >= r.maxexp:
+            raise ValueError(
+                f"gradtape.{function}: order={order} is beyond the range of {x.dtype}: coefficients of the series "
+                "would overflow; pass a wider dtype"
+            )
+    return exponent
+
+
+def is_low(order: int, points: Sequence[Tensor]) -> bool:
+    """Whether coefficients differ from derivatives by no more than a sixteenth of the exponents there are."""
+    return all([factorial(order) <= 2 ** (numeric_range(x.dtype).maxexp // 16) for x in points])
 
 
 def checked_order(order: Any, function: str) -> int:
@@ -95,8 +149,31 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorS
         if kind_of(v.dtype) == "c" and kind_of(point.dtype) != "c":
             raise TypeError("gradtape.taylor: direction is complex and x is real; make x complex, too")
         moving.append(fit_tangent(v, point))
-    outputs, out_structure = expanded(f, points, moving, structure, order)
-    return TaylorSeries(tuple([out_structure.unflatten([y[k] for y in outputs]) for k in range(order + 1)]))
+    exponent = 0 if is_low(order, points) else exponent_of(order, points, "taylor")
+    outputs, out_structure = expanded(f, points, moving, structure, order, exponent)
+
+    def each(made_of: Callable[[Any, int], Any]) -> tuple[Any, ...]:
+        return tuple([out_structure.unflatten([made_of(y[k], k) for y in outputs]) for k in range(order + 1)])
+
+    if not exponent:
+        return TaylorSeries(each(lambda c, k: c))
+    coefficients = each(lambda c, k: times(c, 1, -exponent * k))
+    return TaylorSeries(coefficients, each(lambda c, k: times_factorial(c, k, exponent)))
+
+
+def highest(
+    f: Callable[..., Any],
+    points: list[Tensor],
+    directions: list[Any],
+    structure: Any,
+    order: int,
+    function: str,
+    collapse: Collapse | None = None,
+) -> tuple[list[Any], Any]:
+    """For each output of f its derivative of this order, and the structure of the outputs."""
+    exponent = exponent_of(order, points, function)
+    outputs, out_structure = expanded(f, points, directions, structure, order, exponent, collapse)
+    return [times_factorial(terms[order], order, exponent) for terms in outputs], out_structure
 
 
 def expanded(
@@ -105,12 +182,15 @@ def expanded(
     directions: list[Any],
     structure: Any,
     order: int,
+    exponent: int,
     collapse: Collapse | None = None,
 ) -> tuple[list[list[Any]], Any]:
-    """For each output of f its coefficients, and the structure of the outputs; `collapse`: of the highest ones."""
+    """For each output of f its coefficients in t / 2^exponent, and the structure of the outputs; `collapse`: of the
+    highest ones."""
     with new_level() as level:
         inputs = []
         for x, v in zip(points, directions, strict=True):
+            v = v * 2.0**exponent if exponent else v
             v = collapse.total(v) if collapse is not None and order == 1 else v
             s = Series([lowered(again(x)), lowered(v), *[None] * (order - 1)], None, order, level)
             s.collapse = collapse

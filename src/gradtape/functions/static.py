@@ -36,13 +36,12 @@ def library_like(*references: Any) -> tuple[Library | None, Any]:
 
 
 def static(array: Any, *references: Any, dtype: Any = None) -> Any:
-    """A NumPy array as a constant to be used with the references: itself, or converted to their library (and to this
-    dtype of it)."""
-    if len(references) == 1 and type(references[0]) is Tensor:
+    """A NumPy array as a constant to be used with the references: of this dtype, and converted to their library."""
+    if isinstance(array, Tensor) or library_of(array) is not None:
         return array
-    library, x = library_like(*references)
-    if library is None or isinstance(array, Tensor) or library_of(array) is not None:
-        return array
+    library, x = (None, None) if len(references) == 1 and type(references[0]) is Tensor else library_like(*references)
+    if library is None:
+        return array if dtype is None or array.dtype == dtype else array.astype(dtype)
     made = library.from_numpy(array, x, dtype)
     return tensor(made) if any(isinstance(r, Tensor) for r in references) else made
 

@@ -155,9 +155,14 @@ class ForwardLaplacian(Virtual):
             if kind is VirtualTensor and a._data.level == level:
                 j = a._data
                 along = j.along
-                flags.append(True)
-                values.append(j.value)
-                if j.pending is None:
+                still = j.pending is None
+                if still and along.examples == 1:  # a mask, say, which needs no axis of examples and picks as it is
+                    flags.append(False)
+                    values.append(j.value[0])
+                else:
+                    flags.append(True)
+                    values.append(j.value)
+                if still:
                     j = None
                 else:
                     pattern += bit
@@ -236,8 +241,11 @@ def rule_for(primitive: Primitive, moving: list[Any]) -> Callable[..., Any]:
 
 
 def constant(app: Jets, along: Directions) -> tuple[Any, ...]:
-    """What does not move may differ between the examples."""
-    return app.value(along), None, None, 0
+    """What does not move may differ between the examples, where there are several."""
+    if True in app.flags:
+        return app.value(along), None, None, 0
+    y = apply(app.primitive, *app.values, **app.parameters)
+    return lowered(reshape(y, (1, *y.shape))), None, None, 0
 
 
 def linearly(app: Jets, along: Directions) -> tuple[Any, ...]:
@@ -356,9 +364,9 @@ def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
 
 def common(lengths: list[int], flags: list[bool], moving: list[Any], along: Directions) -> int:
     """How many examples derivatives differ between: 1 if between none."""
-    if any([flag and j is None for flag, j in zip(flags, moving, strict=True)]):
+    if any([flag and j is None for flag, j in zip(flags, moving, strict=True)]) or any([n != 1 for n in lengths]):
         return along.examples
-    return max(lengths)
+    return 1
 
 
 def example_rows(value: Any, lead: tuple[int, ...]) -> Any:
