@@ -222,6 +222,18 @@ def copies(array: Array) -> Any:
 
 
 @feature
+def memory_of_their_own(array: Array) -> Any:
+    results = []
+    for given in (X, np.arange(3), X > 0):
+        x = array(given)
+        made = gt.asarray(x, copy=True), gt.asarray(gt.asarray(x), copy=True), gt.constant(x)
+        if hasattr(x, "fill_") or isinstance(x, np.ndarray):  # an array that can be written to
+            x[...] = 0
+        results.append(made)
+    return results
+
+
+@feature
 def numbers_and_text(array: Array) -> Any:
     x = gt.asarray(array(X))
     numbers = float(x[0, 0]), bool(x[0, 0] > 0), int(gt.astype(x[0, 2], "int64")), x.tolist(), x[1, 1].item()

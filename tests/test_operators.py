@@ -269,6 +269,16 @@ def test_directions_of_different_lengths_in_single_and_half_precision() -> None:
     assert abs(float(value) - 1) < 4 * float(error) < 2
 
 
+def test_weights_beyond_the_range_of_the_points() -> None:
+    third = np.array([EYE[[0, 0, 1]]])
+    for dtype, weight, rtol in ((np.float16, 1e6, 5e-3), (np.float32, 1e40, 1e-5)):
+        small = 100 / weight
+        got = gt.directional(lambda x, c=small: x[0] * x[1] * c * x[0], third, [weight])(np.ones(3, dtype))
+        np.testing.assert_allclose(float(got), 200.0, rtol=rtol)
+        got = gt.directional(lambda x, c=small: x[0] * x[1] * c, third[:, 1:], [weight])(np.ones(3, dtype))
+        np.testing.assert_allclose(float(got), 100.0, rtol=rtol)
+
+
 def test_the_standard_error_of_an_estimate_in_half_precision() -> None:
     """The variance would overflow."""
     signs = np.random.default_rng(0).integers(0, 2, (6, 2)) * 2 - 1

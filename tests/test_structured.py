@@ -283,6 +283,17 @@ def test_lanczos_keeps_its_vectors_orthonormal(hessian: Any, full: np.ndarray) -
     assert gt.lanczos(np.eye(5), 5, np.ones(5)).vectors.shape == (5, 1)  # an invariant space
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_lanczos_at_any_scale(scale: float) -> None:
+    """The squares of a vector's elements may overflow or vanish."""
+    for length in (1e-200, 1.0, 1e200):
+        found = gt.lanczos(np.diag([1.0, 2.0]) * scale, 2, np.array([1.0, 3.0]) * length)
+        T = np.diag(found.diagonal) + np.diag(found.beside, 1) + np.diag(found.beside, -1)
+        np.testing.assert_allclose(np.linalg.eigvalsh(T / scale), [1.0, 2.0], rtol=1e-14)
+    with pytest.raises(ValueError, match="start must be a vector of 2 finite elements, not all of them 0"):
+        gt.lanczos(np.eye(2), 2, np.array([np.inf, 1.0]))
+
+
 def test_the_density_of_a_known_spectrum(tmp_path: Path) -> None:
     """A thousand eigenvalues, uniform between -1 and 1, and one outlier."""
     eigenvalues = np.append(np.linspace(-1, 1, 1000), 7.0)

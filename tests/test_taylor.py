@@ -489,9 +489,21 @@ def test_coefficients_and_values_of_a_long_series() -> None:
     np.testing.assert_allclose(float(slope), 180.0, rtol=1e-12)
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch", "array_api_strict"])
+def test_high_orders_of_the_exponential_of_a_matrix(library: str) -> None:
+    """exp(t M) with M M = 1: its derivatives at 0 are 1 and M in turn."""
+    xp = pytest.importorskip(library)
+    M = np.array([[0.0, 1.0], [1.0, 0.0]])
+    made = gt.asarray(xp.asarray(M, dtype=xp.float64))
+    for order in (20, 30, 60, 100, 127) + (170, 200, 300) * (library == "numpy"):
+        got = gt.derivative(lambda t: gt.linalg.expm(t * made), order)(gt.asarray(xp.asarray(0.0, dtype=xp.float64)))
+        np.testing.assert_allclose(got.numpy(), M if order % 2 else np.eye(2), rtol=1e-12, atol=1e-12)
+
+
 def test_an_order_beyond_the_range_of_the_dtype_is_refused() -> None:
     x = np.float16(0.5)
     with pytest.raises(ValueError, match=r"gradtape\.derivative: order=40 is beyond the range of float16: .* wider"):
         gt.derivative(gt.exp, 40)(x)
+    assert float(gt.derivative(lambda x: gt.exp(gt.astype(x, np.float64)), 20)(x)) == pytest.approx(np.exp(0.5))
     with pytest.raises(ValueError, match=r"gradtape\.taylor: order=40 is beyond the range of float16"):
         gt.taylor(gt.exp, x, x, 40)

@@ -50,6 +50,14 @@ def test_gradient_has_the_structure_of_the_argument(kind: Any) -> None:
     same(g.b, 2 * (X * V + 2.0).sum())
 
 
+
+def test_the_gradient_of_a_list_is_that_of_its_sum() -> None:
+    assert gt.grad(lambda x: [x[0] ** 2, x[0] * x[1]])(np.array([2.0, 3.0])).tolist() == [7.0, 2.0]
+    second = gt.grad(lambda p: gt.grad(lambda q: q[0] ** 3 * q[1])(p))([2.0, 5.0])  # of 3 a^2 b + a^3
+    assert [float(g) for g in second] == [72.0, 12.0]
+    np.testing.assert_allclose([float(g) for g in gt.derivative(gt.exp, 3)([0.0, 1.0])], [1.0, np.e], rtol=1e-15)
+
+
 def test_gradient_of_nested_containers() -> None:
     tree = {"a": [X, (V, 1.5)], "b": None, "c": ()}
     f = lambda t: gt.sum(t["a"][0] * t["a"][1][0]) * t["a"][1][1] ** 2

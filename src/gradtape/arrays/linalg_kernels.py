@@ -269,6 +269,11 @@ PADE = {
 MANY_BLOCKS = 4
 
 
+def further_squarings(blocks: int) -> int:
+    """Squarings for so many blocks, which leave to the approximant products of about six of them."""
+    return max(4, (blocks // 6).bit_length()) if blocks > MANY_BLOCKS else 0
+
+
 def expm(x: Any, blocks: int) -> Any:
     """The exponential of matrices by scaling, Pade's approximant and squaring (Higham 2005).
 
@@ -288,8 +293,7 @@ def expm(x: Any, blocks: int) -> Any:
         degree = 13
     limit, b = PADE[degree]
     squarings = max(0, int(np.ceil(np.log2(norm / limit)))) if norm > limit else 0
-    if blocks > MANY_BLOCKS:
-        squarings += 4
+    squarings += further_squarings(blocks)
     x = x / x.dtype.type(2.0**squarings)
     x2 = x @ x
     if degree == 13:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .determinant_kernels import gain, permutations_with_sign, radii_of_circles
 from .dtypes import kind_of
-from .linalg_kernels import PADE, plan
+from .linalg_kernels import PADE, further_squarings, plan
 from .linalg_kernels import size as size_of
 from .matrix_function_kernels import TERMS
 
@@ -375,6 +375,7 @@ def expm(xp: Any, x: Any, blocks: int) -> Any:
     eye = identity(xp, n, x)
     limit, b = PADE[13]
     squarings = max(0, math.ceil(math.log2(norm / limit))) if norm > limit else 0
+    squarings += further_squarings(blocks)
     x = x / 2.0**squarings
     x2 = xp.matmul(x, x)
     x4 = xp.matmul(x2, x2)

@@ -64,6 +64,11 @@ def with_tolerance(name: str) -> Callable[..., Any]:
     return kernel
 
 
+def positive(xp: Any, x: Any) -> Any:
+    """+x, a copy as in the other libraries."""
+    return x.clone()
+
+
 def complex_of(xp: Any, a: Any, b: Any) -> Any:
     """a + ib, infinite parts staying what they are."""
     a, b = xp.broadcast_arrays(a, b)
@@ -72,7 +77,7 @@ def complex_of(xp: Any, a: Any, b: Any) -> Any:
 
 KERNELS: dict[str, Any] = {
     function.__name__: function
-    for function in (add_at, matmul, matmul_nt, matmul_tn, max_at, to_device)
+    for function in (add_at, matmul, matmul_nt, matmul_tn, max_at, positive, to_device)
 } | {
     "complex": complex_of, "einsum": einsum, "einsum_one": contracted, "pinv": with_tolerance("pinv"),
     "matrix_rank": with_tolerance("matrix_rank"),

@@ -21,7 +21,7 @@ from ..virtual.series import as_tensors
 from ..virtual.terms import Collapse
 from .arguments import as_output, check_callable, named
 from .operators import laplacian, points, second_order
-from .taylor import highest
+from .taylor import highest, times
 from .vectorize import vmap
 
 Index = tuple[int, ...]
@@ -116,8 +116,10 @@ def bilaplacian(f: Callable[..., Any]) -> Callable[..., Any]:
 
 def along(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, order: int, function: str) -> Any:
     """The weighted sum of the derivatives of this order along the rows of `basis`, at a point or a batch."""
+    power = int(np.frexp(np.abs(weights).max())[1]) - 1  # weights about 1 are in the range of any dtype
+    weights = np.ldexp(weights, -power)
     if order == 2:
-        return second_order(f, x, basis.astype(numpy_dtype(x.dtype)), weights, function)
+        return times(second_order(f, x, basis.astype(numpy_dtype(x.dtype)), weights, function), 1, power)
 
     def at_point(point: Any) -> Any:
         with new_level() as level:
@@ -127,7 +129,7 @@ def along(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, order: int
             value = lambda p: as_output(f(p), function)
             _, leaf = flatten(point)
             (found,), _ = highest(value, [point], [v], leaf, order, function, collapse)
-            return found
+            return times(found, 1, power)
 
     return at_point(x) if len(x.shape) == 1 else vmap(at_point)(x)
 

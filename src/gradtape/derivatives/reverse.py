@@ -66,12 +66,12 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
             trace.follow(leaf)
         with observed_by((*active(), trace)):
             out = selected.call(f, selected.leaves, kwargs)
-        aux = None
-        if has_aux:
-            if not (isinstance(out, tuple) and len(out) == 2):
-                raise TypeError("gradtape.grad: with has_aux=True the function must return a pair (value, aux)")
-            out, aux = out
-        value = as_output(out, "grad")
+            aux = None
+            if has_aux:
+                if not (isinstance(out, tuple) and len(out) == 2):
+                    raise TypeError("gradtape.grad: with has_aux=True the function must return a pair (value, aux)")
+                out, aux = out
+            value = as_output(out, "grad")
         results: list[Any] = [None] * len(selected.leaves)
         if value._key in trace.slots:
             results = run(trace, {value._key: ones_like(value)}, [leaf._key for leaf in selected.leaves], True)

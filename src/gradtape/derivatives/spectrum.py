@@ -102,22 +102,29 @@ def lanczos(operator: Any, steps: int, start: Any) -> Lanczos:
     return Lanczos(found.diagonal.astype(real), found.beside.astype(real), found.vectors.astype(field))
 
 
+def length(v: ndarray) -> float:
+    """The norm of a vector, whose squares may overflow or vanish."""
+    most = float(np.abs(v).max(initial=0))
+    return most * float(np.linalg.norm(v / most)) if 0 < most < np.inf else most
+
+
 def process(operator: Any, steps: int, start: Any) -> Lanczos:
     """The same in double precision."""
     n, dtype = operator.shape[1], number_type(operator)
     least = np.finfo(dtype).eps ** (2 / 3)  # what is smaller beside a product may be the operator's rounding
     v = np.asarray(start, np.result_type(complex if np.iscomplexobj(start) else float, dtype))
-    if v.shape != (n,) or not np.linalg.norm(v) > 0:
-        raise ValueError(f"gradtape.lanczos: start must be a vector of {n} elements, not all of them 0")
-    vectors, alphas, betas = [v / np.linalg.norm(v)], [], []
+    if v.shape != (n,) or not 0 < length(v) < np.inf:
+        raise ValueError(f"gradtape.lanczos: start must be a vector of {n} finite elements, not all of them 0")
+    v = v / np.abs(v).max()
+    vectors, alphas, betas = [v / length(v)], [], []
     for _ in range(min(int(steps), n)):
         w = np.asarray(operator @ vectors[-1], v.dtype)
         alphas.append(float(np.vdot(vectors[-1], w).real))
         basis = np.array(vectors)
-        scale = np.linalg.norm(w)
+        scale = length(w)
         for _ in range(2):  # twice is enough (Kahan and Parlett)
             w = w - basis.T @ (basis.conj() @ w)
-        beta = float(np.linalg.norm(w))
+        beta = length(w)
         if beta <= least * max(scale, np.finfo(float).tiny) or len(alphas) == min(int(steps), n):
             break
         betas.append(beta)

@@ -63,17 +63,17 @@ def times_factorial(c: Any, k: int, exponent: int = 0) -> Any:
 
 def times(c: Any, n: int, power: int) -> Any:
     """c n 2^power."""
-    for factor in factors(n, power, c.dtype):
+    for factor in factors(n, power, numpy_dtype(c.dtype)):
         c = c * factor
     return c
 
 
 @lru_cache(4096)
-def factors(n: int, power: int, dtype: Any) -> list[float]:
+def factors(n: int, power: int, dtype: np.dtype[Any]) -> list[float]:
     """Numbers whose product is n 2^power; several where it leaves the range of the dtype."""
     bits = n.bit_length() - 1
     power += bits
-    most, steps = -numeric_range(dtype).minexp, []
+    most, steps = min(-numeric_range(dtype).minexp, 1022), []  # the factors are Python's own numbers
     while abs(power) > most:
         steps.append(2.0**most if power > 0 else 2.0**-most)
         power -= most if power > 0 else -most
@@ -82,9 +82,9 @@ def factors(n: int, power: int, dtype: Any) -> list[float]:
 
 
 @cache
-def numeric_range(dtype: Any) -> Any:
+def numeric_range(dtype: np.dtype[Any]) -> Any:
     """The limits of a dtype's floating numbers; of double ones for other dtypes."""
-    return np.finfo(numpy_dtype(dtype) if is_floating(dtype) else float)
+    return np.finfo(dtype if is_floating(dtype) else float)
 
 
 def exponent_of(order: int, points: Sequence[Tensor], function: str) -> int:
@@ -93,13 +93,9 @@ def exponent_of(order: int, points: Sequence[Tensor], function: str) -> int:
     So it is in the range of numbers if the derivative is, where f^(k)/k! would be 0 or lose digits; one more where
     even order! / 2^(j order) leaves that range. Raises ValueError where the series of exp(t) would overflow.
     """
-    bits = factorial(order).bit_length() - 1
-    ranges = [numeric_range(x.dtype) for x in points]
-    exponent = bits // order
-    if any([bits - exponent * order > -r.minexp for r in ranges]):
-        exponent += 1
-    for r, x in zip(ranges, points, strict=True):
-        if 2**exponent / log(2) >= r.maxexp:
+    exponent = max([exponent_for(order, numpy_dtype(x.dtype)) for x in points], default=0)
+    for x in points:
+        if 2**exponent / log(2) >= numeric_range(numpy_dtype(x.dtype)).maxexp:
             raise ValueError(
                 f"gradtape.{function}: order={order} is beyond the range of {x.dtype}: coefficients of the series "
                 "would overflow; pass a wider dtype"
@@ -107,9 +103,17 @@ def exponent_of(order: int, points: Sequence[Tensor], function: str) -> int:
     return exponent
 
 
+@lru_cache(256)
+def exponent_for(order: int, dtype: np.dtype[Any]) -> int:
+    """The same for one dtype."""
+    bits = factorial(order).bit_length() - 1
+    exponent = bits // order
+    return exponent + int(bits - exponent * order > -numeric_range(dtype).minexp)
+
+
 def is_low(order: int, points: Sequence[Tensor]) -> bool:
     """Whether coefficients differ from derivatives by no more than a sixteenth of the exponents there are."""
-    return all([factorial(order) <= 2 ** (numeric_range(x.dtype).maxexp // 16) for x in points])
+    return all([factorial(order) <= 2 ** (numeric_range(numpy_dtype(x.dtype)).maxexp // 16) for x in points])
 
 
 def checked_order(order: Any, function: str) -> int:

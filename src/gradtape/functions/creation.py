@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays.dtypes import is_floating, kind_of, numpy_dtype
+from ..arrays.dtypes import kind_of, numpy_dtype
 from ..arrays.libraries import library_of, to_numpy
 from ..tensor import RAW, Tensor, concrete, tensor
 from . import static
@@ -51,9 +51,9 @@ def asarray(x: Any, /, dtype: Any = None, *, device: Any = None, copy: bool | No
         if dtype is None or x.dtype == dtype:
             if not copy:
                 return x
-            from .elementwise import positive, stop_gradient
+            from .elementwise import positive
 
-            return positive(x) if is_floating(x.dtype) else stop_gradient(x)  # type: ignore[no-any-return]
+            return x | x if kind_of(x.dtype) == "b" else positive(x)  # type: ignore[no-any-return]
         if copy is False:
             raise ValueError(f"gradtape.asarray: to make {dtype} of {x.dtype} takes a copy")
         from .manipulation import astype
