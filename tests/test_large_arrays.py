@@ -97,6 +97,10 @@ def test_large_products_absorb_as_small_ones_do(number: int, shape: tuple[int, .
     np.testing.assert_allclose(whole.reshape(-1), np.concatenate(parts), rtol=1e-14)
     moved = gt.grad(lambda x: gt.sum(gt.transpose(f(gt.transpose(x), gt.transpose(x) > 0)) * g))(x).numpy()
     np.testing.assert_allclose(moved, whole, rtol=1e-14)
+    for factor in (0.0, 1.0, -2.5, np.inf):  # the same number everywhere, as sums and means hand down
+        handed = gt.grad(lambda x, factor=factor: factor * gt.sum(f(x, x > 0)))(x).numpy()
+        given = gt.vjp(lambda x: f(x, x > 0), x)[1](np.full(shape, factor))[0].numpy()
+        np.testing.assert_allclose(handed, given, rtol=1e-14)
 
 
 @pytest.mark.parametrize("exponent", [3, 4, -2, 3.0])

@@ -121,8 +121,11 @@ BLOCK = 1 << 19
 
 def product(g: Any, d: Any, over: Any = None) -> Any:
     """g * d of arrays, where a zero absorbs; a large one is written over `over`, which is g or d."""
+    report = REPORT.get() is not None
+    if g.size and not any(g.strides) and g.shape == d.shape and (c := g.item(0)) and c - c == 0 and not report:
+        return np.multiply(d, g[(0,) * g.ndim], out=over)  # of a number that is not 0, as means hand down, none does
     if (
-        g.nbytes <= 2 * BLOCK or g.shape != d.shape or g.dtype is not d.dtype or REPORT.get() is not None
+        g.nbytes <= 2 * BLOCK or g.shape != d.shape or g.dtype is not d.dtype or report
         or (g.ndim > 1 and not (g.flags.c_contiguous and d.flags.c_contiguous and g.nbytes <= BLOCK * len(g)))
     ):  # fmt: skip
         y = np.multiply(g, d, out=d) if over is d else g * d
