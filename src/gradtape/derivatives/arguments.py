@@ -9,8 +9,9 @@ from ..arrays import numpy_kernels as kernels
 from ..arrays.dtypes import is_floating
 from ..context import active
 from ..functions.creation import asarray
+from ..functions.declare import shape_of
 from ..functions.static import zeros_like
-from ..nest import Structure, flatten
+from ..nest import Structure, check_keys, flatten
 from ..primitive import Linear, apply
 from ..tensor import Tensor, Variable, VirtualTensor, tensor, tracked
 
@@ -102,6 +103,27 @@ def as_output(value: Any, function: str) -> Tensor:
         ) from error
 
 
+def counterparts(
+    given: Any, leaves: Sequence[Any], structure: Structure, function: str, what: str, of: str
+) -> list[Tensor]:
+    """The arrays of a container, each of the shape of its counterpart among the leaves of one of this structure.
+
+    Raises ValueError for another container, saying what the two are.
+    """
+    parts, other = flatten(given)
+    check_keys(structure, other, function, what)
+    if len(parts) != len(leaves):
+        raise ValueError(
+            f"gradtape.{function}: {what} has {len(parts)} arrays, {of} has {len(leaves)} (a list is a container of "
+            "arrays; for a vector pass a NumPy array or a Tensor)"
+        )
+    arrays = [asarray(part) for part in parts]
+    for array, leaf in zip(arrays, leaves, strict=True):
+        if array.shape != shape_of(leaf):
+            raise ValueError(f"gradtape.{function}: {what} has shape {array.shape}, {of} has {shape_of(leaf)}")
+    return arrays
+
+
 def named(wrapper: Callable[..., Any], f: Callable[..., Any], prefix: str) -> Callable[..., Any]:
     """Give a derived function a telling name."""
     name = getattr(f, "__name__", "function")
@@ -116,4 +138,7 @@ def check_callable(f: Any, function: str) -> None:
         raise TypeError(f"gradtape.{function}: f must be a function, not a {type(f).__name__}")
 
 
-__all__ = ["Selected", "as_output", "asarray", "check_callable", "differentiable", "named", "same", "zeros_like"]
+__all__ = [
+    "Selected", "as_output", "asarray", "check_callable", "counterparts", "differentiable", "named", "same",
+    "zeros_like",
+]  # fmt: skip

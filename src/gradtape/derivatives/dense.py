@@ -28,12 +28,22 @@ from ..functions.elementwise import complex as complex_of
 from ..functions.elementwise import conj, real
 from ..functions.manipulation import astype, reshape
 from ..functions.static import zeros
-from ..nest import Structure, check_keys, flatten
+from ..nest import Structure, flatten
 from ..sweep import Trace, run
 from ..tensor import Tensor, tensor
 from ..virtual.batched import unbatched
 from ..virtual.metered import Meter
-from .arguments import Selected, again, as_output, asarray, check_callable, differentiable, named, zeros_like
+from .arguments import (
+    Selected,
+    again,
+    as_output,
+    asarray,
+    check_callable,
+    counterparts,
+    differentiable,
+    named,
+    zeros_like,
+)
 from .forward import pushed
 from .reverse import finished, ones_like, warn_of_numbers
 
@@ -297,19 +307,11 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     check_callable(f, "hvp")
     selected = Selected((x,), 0, "hvp")
     inputs = selected.leaves
-    directions, given = flatten(v)
-    check_keys(flatten(x)[1], given, "hvp", "v")
-    if len(directions) != len(inputs):
-        raise ValueError(
-            f"gradtape.hvp: v has {len(directions)} arrays, x has {len(inputs)} (a list is a container of arrays; "
-            "for a vector pass a NumPy array or a Tensor)"
-        )
+    directions = counterparts(v, inputs, flatten(x)[1], "hvp", "v", "x")
     trace, gradient = recorded_gradient(f, selected, {}, "hvp")
     seeds: dict[int, Any] = {}
-    for g, a, d in zip(gradient, inputs, directions, strict=True):
+    for g, d in zip(gradient, directions, strict=True):
         d = differentiable(d, "hvp", "v")
-        if d.shape != a.shape:
-            raise ValueError(f"gradtape.hvp: v has shape {d.shape}, x has {a.shape}")
         if g is not None and g._key in trace.slots:
             d = conj(d) if kind_of(d.dtype) == "c" else d
             d = d if active() or type(d) is not Tensor else d._data

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ..context import new_level
-from ..nest import check_keys, flatten
+from ..nest import flatten
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.dual import Dual, fit_tangent
-from .arguments import as_output, asarray, check_callable, differentiable, zeros_like
+from .arguments import as_output, check_callable, counterparts, differentiable, zeros_like
 
 
 def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
@@ -27,20 +27,9 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any) -> tuple[Any, Any]:
     if not isinstance(primals, tuple | list) or not isinstance(tangents, tuple | list):
         raise TypeError("gradtape.jvp: primals and tangents are tuples of arguments: jvp(f, (x,), (v,))")
     leaves, structure = flatten(tuple(primals))
-    directions, given = flatten(tuple(tangents))
-    check_keys(structure, given, "jvp", "a tangent")
-    if len(leaves) != len(directions):
-        raise ValueError(
-            f"gradtape.jvp: {len(directions)} tangents for {len(leaves)} primals (a list is a container of arrays; "
-            "for a vector pass a NumPy array or a Tensor)"
-        )
     points = [differentiable(leaf, "jvp", "a primal") for leaf in leaves]
-    moving = []
-    for x, t in zip(points, directions, strict=True):
-        t = asarray(t)
-        if t.shape != x.shape:
-            raise ValueError(f"gradtape.jvp: a tangent has shape {t.shape}, its primal {x.shape}")
-        moving.append(fit_tangent(t, x))
+    directions = counterparts(tuple(tangents), points, structure, "jvp", "the tangent", "the primal")
+    moving = [fit_tangent(t, x) for x, t in zip(points, directions, strict=True)]
     return pushed(f, points, moving, structure)
 
 
@@ -83,19 +72,13 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         from ..context import active, observed_by
         from ..functions.elementwise import conj
 
-        directions, given = flatten(tangents)
-        check_keys(structure, given, "linearize", "a tangent")
-        if len(directions) != len(leaves):
-            raise ValueError(f"pushforward: {len(directions)} tangents for {len(leaves)} primals")
+        directions = counterparts(tangents, leaves, structure, "linearize", "the tangent", "the primal")
         trace = Trace()
         start = [trace.watch(zeros_like(y)) for y in outputs]
         with observed_by((*active(), trace)):
             back, _ = flatten(pullback(out_structure.unflatten(start)))
         seeds: dict[int, Any] = {}
         for g, t in zip(back, directions, strict=True):
-            t = asarray(t)
-            if t.shape != g.shape:
-                raise ValueError(f"pushforward: a tangent has shape {t.shape}, its primal {g.shape}")
             if g._key in trace.slots:
                 t = conj(t) if kind_of(t.dtype) == "c" else t
                 seeds[g._key] = seeds[g._key] + t if g._key in seeds else t

@@ -12,10 +12,19 @@ from ..context import active, observed_by
 from ..errors import warn
 from ..functions import static
 from ..functions.elementwise import conj
-from ..nest import check_keys, flatten
+from ..nest import flatten
 from ..sweep import Trace, fit, run
 from ..tensor import RAW, Tensor, Variable, tensor
-from .arguments import Selected, again, as_output, asarray, check_callable, differentiable, named, zeros_like
+from .arguments import (
+    Selected,
+    again,
+    as_output,
+    check_callable,
+    counterparts,
+    differentiable,
+    named,
+    zeros_like,
+)
 
 
 def ones_like(y: Tensor) -> Any:
@@ -123,15 +132,9 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         """Carry a cotangent of the value back to the primals."""
-        given, of_given = flatten(cotangent)
-        check_keys(out_structure, of_given, "vjp", "the cotangent")
-        if len(given) != len(outputs):
-            raise ValueError(f"pullback: {len(given)} cotangents for {len(outputs)} outputs")
+        given = counterparts(cotangent, outputs, out_structure, "vjp", "the cotangent", "the output")
         seeds: dict[int, Any] = {}
         for y, g in zip(outputs, given, strict=True):
-            g = asarray(g)
-            if g.shape != y.shape:
-                raise ValueError(f"pullback: a cotangent has shape {g.shape}, its output {y.shape}")
             if y._key not in trace.slots:
                 continue
             g = fit(g, (y.shape, y.dtype))

@@ -12,12 +12,12 @@ import numpy as np
 
 from ..arrays.dtypes import is_floating, kind_of, numpy_dtype
 from ..context import new_level
-from ..nest import check_keys, flatten, map_leaves
+from ..nest import flatten, map_leaves
 from ..tensor import Tensor, VirtualTensor, tensor
 from ..virtual.dual import fit_tangent
 from ..virtual.series import Series, as_tensors, lowered
 from ..virtual.terms import Collapse
-from .arguments import again, as_output, asarray, check_callable, differentiable, zeros_like
+from .arguments import again, as_output, check_callable, counterparts, differentiable, zeros_like
 
 
 @dataclass(frozen=True)
@@ -137,19 +137,10 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorS
     check_callable(f, "taylor")
     order = checked_order(order, "taylor")
     leaves, structure = flatten(x)
-    directions, given = flatten(direction)
-    check_keys(structure, given, "taylor", "direction")
-    if len(leaves) != len(directions):
-        raise ValueError(
-            f"gradtape.taylor: direction has {len(directions)} arrays, x has {len(leaves)} (a list is a container of "
-            "arrays; for a vector pass a NumPy array or a Tensor)"
-        )
     points = [differentiable(leaf, "taylor", "x") for leaf in leaves]
+    directions = counterparts(direction, points, structure, "taylor", "direction", "x")
     moving = []
     for point, v in zip(points, directions, strict=True):
-        v = asarray(v)
-        if v.shape != point.shape:
-            raise ValueError(f"gradtape.taylor: direction has shape {v.shape}, x has {point.shape}")
         if kind_of(v.dtype) == "c" and kind_of(point.dtype) != "c":
             raise TypeError("gradtape.taylor: direction is complex and x is real; make x complex, too")
         moving.append(fit_tangent(v, point))
