@@ -118,7 +118,7 @@ def points_of_det(x: Any | None, shape: tuple[int, ...], rest: int) -> int:
     By Cauchy's estimate on a circle that is larger by 2^s they are at most the bound there over 2^(s (k + N)).
     """
     terms, n = shape[-3], shape[-1]
-    all_terms = (n - rest) * (terms - 1) + 1
+    all_terms = max((n - rest) * (terms - 1) + 1, terms)
     if x is None or not np.all(np.isfinite(x)):
         return all_terms
     digits = 4 - np.log2(np.finfo(x.dtype).eps)

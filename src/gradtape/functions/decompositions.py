@@ -19,7 +19,7 @@ from ..primitive import Core, Elementwise, General, Zero, apply, scale_either
 from ..taylor_rules import Solves
 from ..tensor import Tensor, is_observed
 from .declare import is_complex, result_type, route, shape_of
-from .elementwise import abs, conj, minimum, real, where
+from .elementwise import abs, conj, isinf, minimum, real, where
 from .manipulation import astype, concat
 from .matrices import (
     adjoint,
@@ -27,6 +27,7 @@ from .matrices import (
     get_diagonal,
     hermitian_part,
     matrices,
+    per_matrix,
     plus,
     real_numpy_dtype,
     skew_part,
@@ -34,7 +35,7 @@ from .matrices import (
     solve_triangular,
 )
 from .products import column, matmul, row
-from .reductions import any, max, sum
+from .reductions import any, max, min, sum
 from .static import static
 from .untaped import untaped
 
@@ -292,8 +293,9 @@ _EIGVALSH = Zero("eigvalsh", kernels.eigvalsh, ("x",), Core((2,)))
 _EIGENVALUE_CONDITIONS = Zero("eigenvalue_conditions", kernels.eigenvalue_conditions, ("v",), Core((2,)))
 
 
-def _eig_frame(x: Any, w: Any, v: Any) -> tuple[Any, Any]:
-    """The gaps, 0 where a rounding of x closes them, and for each value 1, or 0 in a Jordan block.
+def _eig_frame(x: Any, w: Any, v: Any) -> tuple[Any, Any, Any]:
+    """The gaps, 0 where a rounding of x closes them, for each value 1, or 0 in a Jordan block, and V, or NaNs in place
+    of one that is singular.
 
     A change of x by eps moves w_i by up to eps times its condition. Eigenvalues of a Jordan block fall together with
     their vectors and so have a large one, both; where vectors are independent, coinciding ones have a moderate one.
@@ -306,13 +308,14 @@ def _eig_frame(x: Any, w: Any, v: Any) -> tuple[Any, Any]:
     closed = (abs(row(w) - column(w)) <= size * both) & static(~np.eye(n, dtype=bool), w)
     defective = any(closed & (both > eps**-0.2), axis=-1)
     closed = closed | ((row(defective) | column(defective)) & static(~np.eye(n, dtype=bool), w))
-    return _gaps(w, closed), where(defective, 0.0, static(np.ones(n, dtype), w))
+    singular = per_matrix(isinf(min(condition, axis=-1)))  # a solve with NaNs gives NaNs, and is no error
+    return _gaps(w, closed), where(defective, 0.0, static(np.ones(n, dtype), w)), where(singular, np.nan, v)
 
 
 def _eig_jvp(dx: Any, x: Any, w: Any, v: Any) -> Any:
     """dw = diag(P), dV = V (P / gaps) with P = V^-1 dX V, along V so that lengths stay 1 and phases as they are."""
-    gap, simple = _eig_frame(x, w, v)
-    p = solve_matrices(v, dx @ v)
+    gap, simple, frame = _eig_frame(x, w, v)
+    p = solve_matrices(frame, dx @ v)
     dw, n = get_diagonal(p), _off_diagonal(p)
     dv = v @ _gap_quotient(n, gap, _negligible(n, p, False))
     return _gap_quotient(dw, simple, dw == 0), dv - v * row(sum(conj(v) * dv, axis=-2))
@@ -320,7 +323,7 @@ def _eig_jvp(dx: Any, x: Any, w: Any, v: Any) -> Any:
 
 def _eig_vjp(gw: Any, gv: Any, x: Any, w: Any, v: Any) -> Any:
     """V^-T (diag(gw) + V^T (gv - conj(V) diag(V^T gv)) / gaps) V^T."""
-    gap, simple = _eig_frame(x, w, v)
+    gap, simple, frame = _eig_frame(x, w, v)
     vt, inner = v.mT, None
     if gv is not None:
         m = vt @ gv
@@ -330,7 +333,7 @@ def _eig_vjp(gw: Any, gv: Any, x: Any, w: Any, v: Any) -> Any:
         inner = _gap_quotient(n, gap, negligible) @ vt
     if gw is not None:
         inner = plus(inner, column(_gap_quotient(gw, simple, gw == 0)) * vt)
-    return solve_matrices(vt, inner)
+    return solve_matrices(frame.mT, inner)
 
 
 _EIG = General(

@@ -265,6 +265,8 @@ def product_by_halves(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
             y = x[(*before, slice(half))] * x[(*before, slice(half, 2 * half))]
             x = y if n % 2 == 0 else concat([y, x[(*before, slice(2 * half, None))]], axis=a)
             n = x.shape[a]
+        if n == 0:
+            x = ones_like(apply(_SUM, x, axis=(a,), keepdims=True))
     return x if keepdims else reshape(x, tuple([n for i, n in enumerate(x.shape) if i not in axis]))
 
 
@@ -284,7 +286,8 @@ def others_by_halves(rows: Any, axis: tuple[int, ...]) -> Any:
     shape = rows.shape[:-1]
     kept = [i for i in range(len(shape)) if i not in axis]
     order = (*kept, *axis)
-    flat = reshape(permute_dims(rows, (len(shape), *order)), (rows.shape[-1], *[shape[i] for i in kept], -1))
+    n = math.prod([shape[i] for i in axis])
+    flat = reshape(permute_dims(rows, (len(shape), *order)), (rows.shape[-1], *[shape[i] for i in kept], n))
     factors = {0: flat[0]} | {1 << k: flat[k + 1] for k in range(rows.shape[-1] - 1)}
     y = products_of_others(factors).get((1 << rows.shape[-1] - 1) - 1, zeros_like(flat[0]))
     return permute_dims(reshape(y, [shape[i] for i in order]), tuple([order.index(i) for i in range(len(shape))]))

@@ -22,6 +22,7 @@ from ..errors import NoRuleError
 from ..functions import decompositions, linalg
 from ..functions.declare import NUMBERS, normalized_axes
 from ..functions.manipulation import matrices_in
+from ..functions.matrices import hermitian_part
 from ..tensor import Tensor, lost, underlying
 from . import numpy_joining, numpy_ported, numpy_reductions
 from .numpy_composites import TABLE, along, numbers
@@ -259,12 +260,12 @@ def symmetric(name: str) -> Rule:
 
 def _pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     rtol = rcond if rtol is None else rtol
-    a = as_read(a, "L", "pinv") if hermitian else a
+    a = hermitian_part(as_read(a, "L", "pinv")) if hermitian else a
     return linalg.pinv(a) if rtol is None else linalg.pinv(a, rtol=rtol)
 
 
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    a = as_read(a, "L", "svd") if hermitian else a
+    a = hermitian_part(as_read(a, "L", "svd")) if hermitian else a
     return linalg.svd(a, full_matrices=full_matrices) if compute_uv else linalg.svdvals(a)
 
 

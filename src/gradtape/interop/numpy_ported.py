@@ -154,20 +154,23 @@ def apply_over_axes(func: Rule, a: Any, axes: Any) -> Any:
 
 
 # -- quantiles without NaN ------------------------------------------------------------------------------------------
-def nanquantile(
-    a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, *, weights: Any = None,
-) -> Any:  # fmt: skip
-    """numpy.nanquantile: NaN are sorted last, and left out of the count."""
-    if weights is not None:
-        raise gt.NoRuleError("numpy.nanquantile with weights= has no rule in gradtape; leave it out")
-    return among(real_numbers(a, q, method, "nanquantile"), q, axis, method, keepdims)
+def nanquantiles(name: str, whole: int) -> Rule:
+    """The rule of nanquantile and nanpercentile: NaN are sorted last, and left out of the count."""
+
+    def rule(
+        a: Any, q: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, method: str = "linear",
+        keepdims: bool = False, *, weights: Any = None,
+    ) -> Any:  # fmt: skip
+        if weights is not None:
+            raise gt.NoRuleError(f"numpy.{name} with weights= has no rule in gradtape; leave it out")
+        return among(real_numbers(a, q, method, name), fractions(q, whole, name), axis, method, keepdims)
+
+    return rule
 
 
 def among(a: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
     """Quantiles of what is not NaN."""
     axes = normalized_axes(axis, a.ndim, "nanquantile")
-    q = fractions(q, 1, "Quantiles")
     rest = [i for i in range(a.ndim) if i not in axes]
     rows = gt.permute_dims(a, (*rest, *axes))
     rows = gt.sort(gt.reshape(rows, (*[a.shape[i] for i in rest], prod([a.shape[i] for i in axes]))), axis=-1)
@@ -197,19 +200,22 @@ def quantiles(name: str) -> Rule:
 
 
 def real_numbers(a: Any, q: Any, method: str, name: str) -> Any:
-    """a, which must be real, in the dtype of its quantiles: between elements, those at an array of fractions are
-    double."""
+    """a, which must be real, in the dtype of its quantiles, which is that of NumPy's."""
     a = gt.asarray(a)
     if gt.isdtype(a.dtype, "complex floating"):
         raise TypeError(f"numpy.{name}: a must be an array of real numbers")
-    return a if isinstance(q, int | float) or method in CHOOSING else doubled(a)
+    if method in CHOOSING:
+        return a
+    q = value(q) if isinstance(q, gt.Tensor) else q
+    probe = getattr(np, name)(np.zeros(1, numpy_dtype(a.dtype)), q)  # versions of NumPy differ
+    return a if probe.dtype == a.dtype else gt.astype(a, probe.dtype)
 
 
-def fractions(q: Any, whole: int, kind: str) -> Any:
+def fractions(q: Any, whole: int, name: str) -> Any:
     """The quantiles that are asked for, of a whole of 1 or 100, as numbers in [0, 1]."""
     q = np.asarray(value(q), float)
     if not np.logical_and(q >= 0, q <= whole).all():
-        raise ValueError(f"{kind} must be in the range [0, {whole}]")
+        raise ValueError(f"numpy.{name}: q must be in the range [0, {whole}]")
     return q / whole
 
 
@@ -218,15 +224,10 @@ def of_nothing(rows: Any, q: Any, shape: Any) -> Any:
     return gt.broadcast_to(gt.reshape(gt.mean(rows, axis=-1), tuple(shape)), (*q.shape, *shape))
 
 
-def nanpercentile(a: Any, q: Any, *arguments: Any, **keywords: Any) -> Any:
-    """numpy.nanpercentile."""
-    parts = fractions(q, 100, "Percentiles")
-    return nanquantile(a, float(parts) if isinstance(q, int | float) else parts, *arguments, **keywords)
-
-
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """numpy.nanmedian."""
-    return among(gt.asarray(a), 0.5, axis, "linear", keepdims=bool(keepdims) if keepdims is not np._NoValue else False)
+    half = np.asarray(0.5)
+    return among(gt.asarray(a), half, axis, "linear", keepdims=bool(keepdims) if keepdims is not np._NoValue else False)
 
 
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
@@ -432,8 +433,9 @@ LINALG: dict[str, Rule] = {
 
 TABLE: dict[str, Rule] = SETS | {
     "apply_over_axes": apply_over_axes, "average": average, "bincount": bincount,
-    "insert": insert, "median": median, "nanmedian": nanmedian, "nanpercentile": nanpercentile,
-    "nanquantile": nanquantile, "poly": from_roots, "polyadd": added, "polyder": derived, "polydiv": divided,
+    "insert": insert, "median": median, "nanmedian": nanmedian, "nanpercentile": nanquantiles("nanpercentile", 100),
+    "nanquantile": nanquantiles("nanquantile", 1), "poly": from_roots, "polyadd": added, "polyder": derived,
+    "polydiv": divided,
     "polyfit": polyfit, "polyint": integrated, "percentile": quantiles("percentile"), "quantile": quantiles("quantile"),
     "polymul": multiplied, "polysub": lambda a, b: added(a, b, -1), "resize": resize, "roots": roots,
     "trim_zeros": trim_zeros, "unique": unique, "unwrap": unwrap,

@@ -24,7 +24,8 @@ ndarray = np.ndarray
 
 
 class FullTrace(Trace):
-    """A Wengert list that keeps what pushforwards need, too, and which Variables from outside are read."""
+    """A Wengert list that keeps what pushforwards need, too, and which Variables from outside are read, with their
+    values."""
 
     __slots__ = ("start", "read")
     wants_everything = True
@@ -32,12 +33,12 @@ class FullTrace(Trace):
     def __init__(self) -> None:
         super().__init__()
         self.start = next_key()
-        self.read: dict[int, Variable] = {}
+        self.read: dict[int, tuple[Variable, Any]] = {}
 
     def accessed(self, variable: Variable) -> None:
         """Note a Variable that was there before."""
         if variable._key < self.start:
-            self.read[id(variable)] = variable
+            self.read.setdefault(id(variable), (variable, variable._data))
 
 
 def may_vary(leaf: Any) -> bool:
@@ -77,16 +78,16 @@ class Premises:
         self.count = len(others)
         self.values: dict[int, tuple[Variable, Any]] = {}
 
-    def note(self, read: dict[int, Variable]) -> None:
-        """Remember the values of these Variables."""
-        self.values.update({i: (variable, variable._data) for i, variable in read.items()})
+    def note(self, read: dict[int, tuple[Variable, Any]]) -> None:
+        """Remember these values of Variables."""
+        self.values.update(read)
 
-    def hold(self, read: dict[int, Variable], others: Sequence[Any]) -> bool:
-        """Whether these Variables have the values that they had, those among the arguments aside."""
+    def hold(self, read: dict[int, tuple[Variable, Any]], others: Sequence[Any]) -> bool:
+        """Whether these values of Variables are those of before, Variables among the arguments aside."""
         if not read:
             return True
-        passed = {id(leaf) for leaf in flatten(tuple(others))[0]}
-        return all([i in passed or (i in self.values and self.values[i][1] is v._data) for i, v in read.items()])
+        passed, known = {id(leaf) for leaf in flatten(tuple(others))[0]}, self.values
+        return all([i in passed or (i in known and known[i][1] is data) for i, (_, data) in read.items()])
 
     def check(self, others: Sequence[Any], function: str) -> None:
         """Raise TypeError for another number of arguments, ValueError for others of which the pattern says nothing."""

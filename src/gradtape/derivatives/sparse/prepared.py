@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cached_property
-from typing import Any
+from threading import RLock
+from typing import Any, Self
 
 import numpy as np
 
@@ -43,6 +45,8 @@ from .replay import Linearised, steps_of
 
 ndarray = np.ndarray
 FORMATS = ("csr", "coo")
+#: Held while a pattern is read again.
+READING = RLock()
 #: What is worked out from a pattern when it is first asked for.
 DERIVED = ("stored", "colouring", "colors", "reading")
 #: Entries for each element of an intermediate value above which products are made instead.
@@ -160,26 +164,37 @@ class Prepared:
         if self.premises is not None:
             self.premises.check(others, self.name)
         with closed(self.name, WHAT):
-            trace = FullTrace()
-            recorded = self.recorded(x, others, trace)
-            if self.premises is not None and not self.premises.hold(trace.read, others):
-                self.read_again(x, others)
-            data = self.evaluated(recorded, x, others)
+            recorded, current = self.current(x, others)
+            data = current.evaluated(recorded, x, others)
             if data.size and np.isnan(data.max()) and not ABSORB.get():
                 token = ABSORB.set(True)
                 try:
-                    data = self.evaluated(recorded, x, others)
+                    data = current.evaluated(recorded, x, others)
                 finally:
                     ABSORB.reset(token)
-        return self.assembled(np.asarray(data, precision(x)))
+        return current.assembled(np.asarray(data, precision(x)))
+
+    def current(self, x: Tensor, others: Sequence[Any]) -> tuple[Recorded, Self]:
+        """The function recorded at x, and what holds for it: this, or, where Variables have been assigned, this with a
+        pattern that holds for their present values, too."""
+        while True:
+            trace = FullTrace()
+            recorded = self.recorded(x, others, trace)
+            if self.premises is None or not trace.read:
+                return recorded, self
+            with READING:  # in one thread at a time
+                if self.premises.hold(trace.read, others):
+                    kept = copy(self)  # another thread may read the pattern again
+                    kept.__dict__ = self.__dict__
+                    return recorded, kept
+                self.read_again(x, others)
 
     def read_again(self, x: Tensor, others: Sequence[Any]) -> None:
-        """Variables have been assigned: let the pattern hold for their present values, too."""
+        """Let the pattern hold for the present values of Variables, too."""
         pattern = (self.pattern + self.detected(x, others)).tocsr()
         if pattern.nnz > self.pattern.nnz:
             pattern.sort_indices()
-            for name in DERIVED:
-                self.__dict__.pop(name, None)
+            self.__dict__ = {k: v for k, v in self.__dict__.items() if k not in DERIVED}  # that of before stays whole
             self.pattern, self.memo = pattern, Memo()
 
     def evaluated(self, recorded: Recorded, x: Tensor, others: Sequence[Any]) -> ndarray:
