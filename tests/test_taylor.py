@@ -500,6 +500,14 @@ def test_high_orders_of_the_exponential_of_a_matrix(library: str) -> None:
         np.testing.assert_allclose(got.numpy(), M if order % 2 else np.eye(2), rtol=1e-12, atol=1e-12)
 
 
+def test_a_series_of_ones_own() -> None:
+    """Coefficients may be numbers, and containers."""
+    assert gt.TaylorSeries((1.0, 2.0, 3.0)).derivatives == (1.0, 2.0, 6.0)
+    own = gt.TaylorSeries(({"a": 1.0, "b": np.ones(2)}, {"a": 2.0, "b": np.ones(2)}, {"a": 3.0, "b": np.ones(2)}))
+    assert own.derivatives[2]["a"] == 6.0
+    assert own.derivatives[2]["b"].tolist() == [2.0, 2.0]
+
+
 def test_an_order_beyond_the_range_of_the_dtype_is_refused() -> None:
     x = np.float16(0.5)
     with pytest.raises(ValueError, match=r"gradtape\.derivative: order=40 is beyond the range of float16: .* wider"):

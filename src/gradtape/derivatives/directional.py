@@ -21,7 +21,7 @@ from ..virtual.series import as_tensors
 from ..virtual.terms import Collapse
 from .arguments import as_output, check_callable, named
 from .operators import laplacian, points, second_order
-from .taylor import highest, times
+from .taylor import highest, times_power
 from .vectorize import vmap
 
 Index = tuple[int, ...]
@@ -119,7 +119,7 @@ def along(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, order: int
     power = int(np.frexp(np.abs(weights).max())[1]) - 1  # weights about 1 are in the range of any dtype
     weights = np.ldexp(weights, -power)
     if order == 2:
-        return times(second_order(f, x, basis.astype(numpy_dtype(x.dtype)), weights, function), 1, power)
+        return times_power(second_order(f, x, basis.astype(numpy_dtype(x.dtype)), weights, function), power)
 
     def at_point(point: Any) -> Any:
         with new_level() as level:
@@ -129,7 +129,7 @@ def along(f: Callable[..., Any], x: Tensor, basis: Any, weights: Any, order: int
             value = lambda p: as_output(f(p), function)
             _, leaf = flatten(point)
             (found,), _ = highest(value, [point], [v], leaf, order, function, collapse)
-            return times(found, 1, power)
+            return times_power(found, power)
 
     return at_point(x) if len(x.shape) == 1 else vmap(at_point)(x)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import lru_cache
 from math import factorial, log
 from typing import Any
 
@@ -46,7 +46,9 @@ class TaylorSeries:
         """The derivatives of orders 0, 1, ..., each in the structure of f's value."""
         if self.beyond:
             return self.beyond
-        return tuple([map_leaves(lambda c, k=k: times_factorial(c, k), c) for k, c in enumerate(self.coefficients)])
+        leaves, structure = flatten(self.coefficients)
+        each = max(1, len(leaves) // len(self.coefficients))
+        return structure.unflatten([times_factorial(c, i // each) for i, c in enumerate(leaves)])  # type: ignore
 
     def __call__(self, t: Any) -> Any:
         """The polynomial's value at t, a number or an array that broadcasts with the coefficients."""
@@ -58,19 +60,22 @@ class TaylorSeries:
 
 def times_factorial(c: Any, k: int, exponent: int = 0) -> Any:
     """k! c / 2^(exponent k)."""
-    return times(c, factorial(k), -exponent * k)
-
-
-def times(c: Any, n: int, power: int) -> Any:
-    """c n 2^power."""
-    for factor in factors(n, power, numpy_dtype(c.dtype)):
+    for factor in factors(k, -exponent * k, getattr(c, "dtype", float)):
         c = c * factor
     return c
 
 
-@lru_cache(4096)
-def factors(n: int, power: int, dtype: np.dtype[Any]) -> list[float]:
-    """Numbers whose product is n 2^power; several where it leaves the range of the dtype."""
+def times_power(c: Any, power: int) -> Any:
+    """2^power c."""
+    for factor in factors(0, power, c.dtype):
+        c = c * factor
+    return c
+
+
+@lru_cache(4096, typed=True)
+def factors(k: int, power: int, dtype: Any) -> list[float]:
+    """Numbers whose product is k! 2^power; several where it leaves the range of the dtype."""
+    n = factorial(k)
     bits = n.bit_length() - 1
     power += bits
     most, steps = min(-numeric_range(dtype).minexp, 1022), []  # the factors are Python's own numbers
@@ -81,39 +86,39 @@ def factors(n: int, power: int, dtype: np.dtype[Any]) -> list[float]:
     return steps if last == 1 else [*steps, last]
 
 
-@cache
-def numeric_range(dtype: np.dtype[Any]) -> Any:
+def numeric_range(dtype: Any) -> Any:
     """The limits of a dtype's floating numbers; of double ones for other dtypes."""
-    return np.finfo(dtype if is_floating(dtype) else float)
+    return np.finfo(numpy_dtype(dtype) if is_floating(dtype) else float)
 
 
-def exponent_of(order: int, points: Sequence[Tensor], function: str) -> int:
+@lru_cache(256, typed=True)
+def exponent_for(order: int, dtype: Any, function: str) -> int:
     """The j for a series in t / 2^j whose highest coefficient is about the derivative: 2^(j order) is at most order!.
 
     So it is in the range of numbers if the derivative is, where f^(k)/k! would be 0 or lose digits; one more where
     even order! / 2^(j order) leaves that range. Raises ValueError where the series of exp(t) would overflow.
     """
-    exponent = max([exponent_for(order, numpy_dtype(x.dtype)) for x in points], default=0)
-    for x in points:
-        if 2**exponent / log(2) >= numeric_range(numpy_dtype(x.dtype)).maxexp:
-            raise ValueError(
-                f"gradtape.{function}: order={order} is beyond the range of {x.dtype}: coefficients of the series "
-                "would overflow; pass a wider dtype"
-            )
+    limits = numeric_range(dtype)
+    bits = factorial(order).bit_length() - 1
+    exponent = bits // order
+    exponent += int(bits - exponent * order > -limits.minexp)
+    if 2**exponent / log(2) >= limits.maxexp:
+        raise ValueError(
+            f"gradtape.{function}: order={order} is beyond the range of {dtype}: coefficients of the series would "
+            "overflow; pass a wider dtype"
+        )
     return exponent
 
 
-@lru_cache(256)
-def exponent_for(order: int, dtype: np.dtype[Any]) -> int:
-    """The same for one dtype."""
-    bits = factorial(order).bit_length() - 1
-    exponent = bits // order
-    return exponent + int(bits - exponent * order > -numeric_range(dtype).minexp)
+def exponent_of(order: int, points: Sequence[Tensor], function: str) -> int:
+    """The same for several arrays."""
+    return max([exponent_for(order, x.dtype, function) for x in points], default=0)
 
 
-def is_low(order: int, points: Sequence[Tensor]) -> bool:
+@lru_cache(256, typed=True)
+def is_low(order: int, dtype: Any) -> bool:
     """Whether coefficients differ from derivatives by no more than a sixteenth of the exponents there are."""
-    return all([factorial(order) <= 2 ** (numeric_range(numpy_dtype(x.dtype)).maxexp // 16) for x in points])
+    return factorial(order) <= 2 ** (numeric_range(dtype).maxexp // 16)  # type: ignore[no-any-return]
 
 
 def checked_order(order: Any, function: str) -> int:
@@ -144,7 +149,7 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorS
         if kind_of(v.dtype) == "c" and kind_of(point.dtype) != "c":
             raise TypeError("gradtape.taylor: direction is complex and x is real; make x complex, too")
         moving.append(fit_tangent(v, point))
-    exponent = 0 if is_low(order, points) else exponent_of(order, points, "taylor")
+    exponent = 0 if all([is_low(order, x.dtype) for x in points]) else exponent_of(order, points, "taylor")
     outputs, out_structure = expanded(f, points, moving, structure, order, exponent)
 
     def each(made_of: Callable[[Any, int], Any]) -> tuple[Any, ...]:
@@ -152,7 +157,7 @@ def taylor(f: Callable[..., Any], x: Any, direction: Any, order: int) -> TaylorS
 
     if not exponent:
         return TaylorSeries(each(lambda c, k: c))
-    coefficients = each(lambda c, k: times(c, 1, -exponent * k))
+    coefficients = each(lambda c, k: times_power(c, -exponent * k))
     return TaylorSeries(coefficients, each(lambda c, k: times_factorial(c, k, exponent)))
 
 
