@@ -140,3 +140,14 @@ def test_single_precision() -> None:
     assert got.dtype == np.float32 and np.isnan(got.numpy()).any()
     got = gt.grad(lambda x: gt.real(gt.sum(la.eigvals(x) ** 2)))(2 * np.eye(2, dtype=np.float32))
     assert got.dtype == np.float32 and np.array_equal(got.numpy(), 4 * np.eye(2))
+
+
+def test_exactly_parallel_eigenvectors_are_nan_and_no_error() -> None:
+    """The vectors of a nilpotent matrix are parallel to the last bit; a stack's other matrices are right."""
+    trace = lambda a: gt.real(gt.sum(gt.linalg.eigvals(a)))
+    block = np.eye(3, k=1)
+    assert np.isnan(gt.grad(trace)(block).numpy()).all()
+    assert np.isnan(gt.jvp(gt.linalg.eigvals, (block,), (np.ones((3, 3)),))[1].numpy()).all()
+    stack = gt.grad(trace)(np.stack([block, np.diag([1.0, 2.0, 3.0])])).numpy()
+    assert np.isnan(stack[0]).all()
+    np.testing.assert_allclose(stack[1], np.eye(3), atol=1e-15)

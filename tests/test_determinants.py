@@ -222,3 +222,10 @@ def test_terms_of_determinants_of_nothing() -> None:
         assert not any(np.any(array(c)) for c in s.coefficients[1:])
 
 
+
+
+def test_series_of_the_cofactor_of_a_number_in_another_library() -> None:
+    xp = pytest.importorskip("array_api_strict")
+    f = lambda t: gt.grad(la.det)(gt.asarray(xp.asarray([[2.0]])) + t)
+    got = gt.taylor(f, xp.asarray(0.0), xp.asarray(1.0), order=5).coefficients
+    np.testing.assert_allclose([float(c[0, 0]) for c in got], [1, 0, 0, 0, 0, 0], atol=1e-15)

@@ -167,3 +167,26 @@ def test_every_function_of_numpy_is_classified():
         elif hasattr(function, "__wrapped__") and function not in numpy_protocols.RULES:
             unknown.append(name)
     assert not unknown
+
+
+@pytest.mark.parametrize("name", ["quantile", "percentile", "nanquantile", "nanpercentile"])
+@pytest.mark.parametrize(
+    "q", [0.3, np.float32(0.3), np.float64(0.3), np.float32([0.3]), np.array([0.3]), [0.3], np.array(0.3), 1], ids=repr
+)
+def test_quantiles_have_numpy_s_dtype(name: str, q: object) -> None:
+    for dtype in (np.float32, np.float64, np.int64):
+        a = np.array([1, 3, 2, 5], dtype)
+        want = getattr(np, name)(a, q)
+        with gt.GradientTape() as tape:
+            t = gt.asarray(a)
+            tape.watch(t) if dtype is not np.int64 else None
+            got = getattr(np, name)(t, q)
+        assert got.dtype == want.dtype and got.shape == np.shape(want)
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-6)
+
+
+def test_the_gradient_of_a_pseudo_inverse_of_a_hermitian_matrix_is_hermitian() -> None:
+    s, g = np.array([[2.0, 1.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [3.0, 4.0]])
+    got = gt.grad(lambda a: gt.sum(g * np.linalg.pinv(a, hermitian=True)))(s).numpy()
+    x = np.linalg.inv(s)
+    np.testing.assert_allclose(got, -x @ (g + g.T) @ x / 2, rtol=1e-12, atol=1e-14)

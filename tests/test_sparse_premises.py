@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -49,6 +51,13 @@ def test_sparse_matrices_keep_their_places() -> None:
         P(X, sp.eye_array(3) + B)
     with pytest.raises(ValueError, match=r"argument 1 had the shape \(3, 3\), and has \(4, 3\)"):
         P(X, sp.csr_array((4, 3)))
+
+
+@pytest.mark.parametrize("form", ["bsr", "coo", "csc", "csr", "dia", "dok", "lil"])
+def test_every_form_of_a_sparse_matrix(form: str) -> None:
+    A = sp.eye_array(3).asformat(form)
+    P = gt.prepare_jacobian(lambda x, A: A @ x, X, A)
+    assert P(X, 2 * A).toarray().tolist() == (2 * np.eye(3)).tolist()
 
 
 def test_what_is_cancelled_in_a_sparse_matrix_may_come_back() -> None:
@@ -179,3 +188,39 @@ def test_indices_that_change_with_the_point_take_bounded_memory() -> None:
         assert P.memo is not None
         sizes.append(len(P.memo.known))
     assert max(sizes[50:]) == max(sizes[:50]) < 50
+
+
+def test_threads_that_call_while_another_assigns() -> None:
+    """Every matrix is of one moment's pattern; while nobody assigns, it is right."""
+    n = 12
+    v, x = gt.Variable(np.arange(n)), np.arange(1.0, n + 1)
+    P = gt.prepare_jacobian(lambda x, a: x[v] * x * a, x, 1.0)
+    wrong: list[Any] = []
+    done = threading.Event()
+
+    def call() -> None:
+        while not done.is_set():
+            before = v.numpy()
+            try:
+                got = P(x, 2.0).toarray()
+            except Exception as error:
+                wrong.append(error)
+                return
+            if np.array_equal(before, v.numpy()):
+                want = np.diag(2 * x[before])
+                want[np.arange(n), before] += 2 * x
+                if not np.allclose(got, want):
+                    wrong.append((before, got))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        v.assign(rng.permutation(n))
+        time.sleep(0.01)
+    done.set()
+    for thread in threads:
+        thread.join(60)
+    assert not wrong, wrong[0]
+    assert P.pattern.nnz > 2 * n

@@ -417,6 +417,13 @@ def test_terms_of_derivatives_of_products(n: int) -> None:
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0)], ids=str)
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_series_of_products_of_nothing(axis: int | None, shape: tuple[int, ...]) -> None:
+    f = lambda x: gt.grad(lambda x: gt.sum(gt.prod(x, axis=axis)))(x)
+    assert [c.shape for c in gt.taylor(f, np.zeros(shape), np.ones(shape), 2).coefficients] == [shape] * 3
+
+
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_the_derivative_of_a_curve_is_a_curve(order):
     """At a number the value may be an array or a container; a part that does not move has derivatives 0."""

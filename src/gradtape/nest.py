@@ -20,7 +20,7 @@ def children(node: Any) -> tuple[Sequence[Any], Rebuild, list[Any] | None] | Non
         if hasattr(node, "_fields"):
             return node, lambda parts: kind(*parts), None
         return node, tuple, None
-    if isinstance(node, dict):
+    if isinstance(node, dict) and not hasattr(node, "tocsr"):  # a sparse matrix may be a dict of its elements
         keys, given = in_order(node), list(node)
 
         def items(parts: list[Any]) -> list[tuple[Any, Any]]:

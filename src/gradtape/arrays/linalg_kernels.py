@@ -201,7 +201,9 @@ def eigenvalue_conditions(v: Any) -> Any:
         try:
             left = np.linalg.inv(v)
         except np.linalg.LinAlgError:
-            return np.full(v.shape[:-1], np.inf, info.dtype)
+            if v.ndim > 2:  # of one of the stack
+                return np.stack([eigenvalue_conditions(each) for each in v])
+            return np.full(n, np.inf, info.dtype)
         size = np.abs(left)
         row = np.linalg.norm(size, axis=-1)
         known = n * info.eps * np.linalg.norm(size @ np.abs(v) @ size, axis=-1) <= info.eps**0.25 * row
