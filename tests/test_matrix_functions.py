@@ -265,3 +265,14 @@ def test_series_of_derivatives_against_mpmath(m, eigenvalues):
     for k in range(order + 1):
         size = np.abs(want[k]).max()
         np.testing.assert_allclose(got[k], want[k], rtol=1e-8, atol=1e-9 * size, err_msg=str(k))
+
+
+def test_series_of_second_derivatives_of_stacks() -> None:
+    """Matrix by matrix, where eigenvalues coincide."""
+    stack, b = np.stack([np.eye(3), np.diag([1.0, 1.0, 2.0])]), E / 10
+    v = np.ones((3, 3))
+    hvp = lambda a: gt.hvp(lambda a: gt.sum(E * gt.linalg.sqrtm(a)), a, v)
+    got = gt.taylor(gt.vmap(hvp), stack, np.stack([b, b]), 3).coefficients
+    for i, a in enumerate(stack):
+        for c, want in zip(got, gt.taylor(hvp, a, b, 3).coefficients, strict=True):
+            np.testing.assert_allclose(c[i], want, rtol=1e-11, atol=1e-12)

@@ -83,7 +83,8 @@ def clustered_derivative(a: list[Any], xs: Sequence[list[Any]], coefficients: An
     m, n = len(xs), a[0].shape[-1]
     one, e = np.eye(2), np.array([[0.0, 0.0], [1.0, 0.0]])
     units = [reduce(np.kron, [e if i == j else one for j in range(m)]) for i in range(m)]
-    parts = [kron(np.eye(1 << m), x) for x in a] + [np.zeros((n << m, n << m))] * m
+    parts = [kron(np.eye(1 << m), x) for x in a]
+    parts += [np.zeros(parts[0].shape)] * m
     for unit, x in zip(units, xs, strict=True):
         for k, part in enumerate(x, 1):
             parts[k] = parts[k] + kron(unit, part)
