@@ -485,10 +485,10 @@ def most_of(function: Any) -> float:
 
 
 OWN.update({f: (own_code(f), most_of(f)) for f in RULES if f.__name__ not in BY_RULE.split()})
-OWN[np.where] = lambda condition, *choices: np.where(condition, *choices) if choices else None, math.inf
-for name in ("matrix_norm", "norm", "vector_norm"):  # their rules give arrays of arrays, and quickly
-    if (function := getattr(np.linalg, name, None)) is not None:
-        OWN[function] = RULES[function], most_of(function)
+chosen = own_code(np.where)
+OWN[np.where] = lambda condition, *choices: chosen(condition, *choices) if choices else None, math.inf
+for function in (np.linalg.matrix_norm, np.linalg.norm, np.linalg.vector_norm, np.count_nonzero):
+    OWN[function] = RULES[function], most_of(function)  # they give arrays of arrays, and quickly
 NAMED.update({
     type(getattr(np.linalg, name)(np.eye(1))): result
     for name, result in (

@@ -67,6 +67,7 @@ ARRAYS = RAW - {bool}
 
 #: Keywords that take no array: with them a function's own code can be called as it is.
 NO_ARRAYS = frozenset(["axis", "axes", "ddof", "dtype", "k", "keepdims", "method", "mode", "norm", "offset", "ord"])
+are_no_arrays = NO_ARRAYS.issuperset
 
 #: The keywords by which a function is told to write.
 INTO = frozenset(["out", "overwrite_input"])
@@ -141,7 +142,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
             if (
                 n > most
                 or (types != TENSORS and types not in PLAIN)
-                or (keywords and not keywords.keys() <= NO_ARRAYS)
+                or (keywords and not are_no_arrays(keywords))
             ):
                 y = None
             elif n == 1:  # and so on: a loop over the arguments takes as long as NumPy to get here
