@@ -77,6 +77,11 @@ def warn(message: str, category: type[Warning] = UnconnectedGradientWarning) -> 
     warnings.warn(message, category, stacklevel=users_depth())
 
 
+def plural(count: int, noun: str) -> str:
+    """A count of things."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def missing_extra(package: str, extra: str, purpose: str) -> ImportError:
     """The error for an optional dependency that is not installed."""
     return ImportError(f"{purpose} needs {package}: pip install 'gradtape[{extra}]'")

@@ -15,7 +15,7 @@ from ..arrays.dtypes import kind_of
 from ..arrays.memory import available, in_words
 from ..budgets import kept_by, pulled_rows, unit_vectors
 from ..context import new_level, observed_by
-from ..errors import GradtapeError
+from ..errors import GradtapeError, plural
 from ..functions import static
 from ..nest import flatten
 from ..sweep import Trace, run
@@ -88,11 +88,6 @@ class Cost:
                 note = f"more than the {in_words(self.available)} available"
             lines.append(f"{mode.name:20}{mode.directions:>12}{time:>12}{memory:>14}  {note}".rstrip())
         return "\n".join(lines)
-
-
-def plural(count: int, noun: str) -> str:
-    """A count of things."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from ..functions.manipulation import concat, stack
 from ..functions.matrices import toeplitz
 from ..functions.products import kron
+from ..functions.reductions import added
 
 ndarray = np.ndarray
 #: Gaps larger than this part of the largest absolute eigenvalue are between clusters.
@@ -95,11 +96,11 @@ def decoupled(a: list[Any], inside: ndarray, inverse: ndarray) -> tuple[list[Any
     """The terms of B, V and V^-1. `inside`: 1 within clusters; `inverse`: of the gaps between them, else 0."""
     b, u, back = [a[0]], [np.eye(len(inside))], [np.eye(len(inside))]
     for k in range(1, len(a)):
-        moved = total([a[j] @ u[k - j] for j in range(1, k + 1)])
+        moved = added([a[j] @ u[k - j] for j in range(1, k + 1)])
         b.append(moved * inside)
-        rest = total([-moved, *[u[j] @ b[k - j] for j in range(1, k)]])
+        rest = added([-moved, *[u[j] @ b[k - j] for j in range(1, k)]])
         u.append(rest * inverse)
-        back.append(-total([u[j] @ back[k - j] for j in range(1, k + 1)]))
+        back.append(-added([u[j] @ back[k - j] for j in range(1, k + 1)]))
     return b, u, back
 
 
@@ -134,15 +135,7 @@ def block_diagonal(blocks: list[Any]) -> Any:
 
 def product(a: list[Any], b: list[Any]) -> list[Any]:
     """The terms of a product of matrices."""
-    return [total([a[j] @ b[k - j] for j in range(k + 1)]) for k in range(len(a))]
-
-
-def total(parts: list[Any]) -> Any:
-    """The sum of matrices."""
-    result = parts[0]
-    for part in parts[1:]:
-        result = result + part
-    return result
+    return [added([a[j] @ b[k - j] for j in range(k + 1)]) for k in range(len(a))]
 
 
 __all__ = ["APART", "clustered", "clustered_derivative"]

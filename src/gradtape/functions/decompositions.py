@@ -303,11 +303,11 @@ def _eig_frame(x: Any, w: Any, v: Any) -> tuple[Any, Any, Any]:
     n, dtype = w.shape[-1], numpy_dtype(w.dtype)
     condition = apply(_EIGENVALUE_CONDITIONS, v)
     both = minimum(row(condition), column(condition))
-    eps = float(np.finfo(dtype).eps)
+    eps, beside = float(np.finfo(dtype).eps), static(~np.eye(n, dtype=bool), w)
     size = 4 * n * eps * max(abs(x), axis=(-2, -1), keepdims=True)
-    closed = (abs(row(w) - column(w)) <= size * both) & static(~np.eye(n, dtype=bool), w)
+    closed = (abs(row(w) - column(w)) <= size * both) & beside
     defective = any(closed & (both > eps**-0.2), axis=-1)
-    closed = closed | ((row(defective) | column(defective)) & static(~np.eye(n, dtype=bool), w))
+    closed = closed | ((row(defective) | column(defective)) & beside)
     singular = per_matrix(isinf(min(condition, axis=-1)))  # a solve with NaNs gives NaNs, and is no error
     return _gaps(w, closed), where(defective, 0.0, static(np.ones(n, dtype), w)), where(singular, np.nan, v)
 

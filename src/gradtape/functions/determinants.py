@@ -23,11 +23,11 @@ from ..tensor import underlying
 from . import fft
 from .declare import is_complex
 from .decompositions import svd
-from .elementwise import add, clip, exp2, floor, imag, log2, maximum, real, stop_gradient, where
+from .elementwise import clip, exp2, floor, imag, log2, maximum, real, stop_gradient, where
 from .manipulation import broadcast_to, concat, stack
 from .matrices import adjoint, conjugate, inverse, matrices, per_matrix, plus
 from .products import row
-from .reductions import max, sum
+from .reductions import added, max, sum
 from .static import static, zeros
 from .untaped import untaped
 
@@ -102,7 +102,7 @@ def _on_circles(function: Any, arguments: Sequence[list[Any]], rest: int) -> lis
     x = turned(concat([x[..., :1, :, :] - x0[..., None, :, :], x[..., 1:, :, :]], axis=-3))
     x = concat([x[..., :1, :, :] + first[..., None, :, :], x[..., 1:, :, :]], axis=-3)
     xs = [turned(x) for x in xs]
-    size = sum_of([abs(stop_gradient(x)) for x in (x, *xs)]) if xs else x
+    size = added([abs(stop_gradient(x)) for x in (x, *xs)]) if xs else x
     radii = apply(_CIRCLES, size, rest=rest)  # powers of them, one radius in each row
     points = kernels.points_of_det(underlying(size), x.shape, rest)
     to, back = (fft.fft, fft.ifft) if any([is_complex(x) for x in (x, *xs)]) else (fft.rfft, fft.irfft)
@@ -134,7 +134,7 @@ def _of_size_one(stacks: list[Any], rest: int) -> tuple[list[Any], Any]:
         own = _exponents(x, (-3, -2, -1))
         apart = [_exponents(other, (-3, -2, -1)) - own for other in xs]
         stacks = [x, *[_times_powers(other, -e) for other, e in zip(xs, apart, strict=True)]]
-        powers = sum_of(apart)[..., 0, :, :]
+        powers = added(apart)[..., 0, :, :]
     for axis in ((-3, -1), (-3, -2)):
         e = reduce(maximum, [_exponents(x, axis) for x in stacks])
         stacks = [x * exp2(-e) for x in stacks]
@@ -149,11 +149,6 @@ def _times_powers(x: Any, e: Any) -> Any:
     return x * exp2(clip(half, -most, most)) * exp2(clip(e - half, -most, most))
 
 
-def sum_of(parts: Sequence[Any]) -> Any:
-    """The sum of these arrays."""
-    return reduce(add, parts)
-
-
 def _constant(y: Any, parts: list[Any]) -> list[Any]:
     """The terms of what does not move: of empty matrices."""
     return [y, *[zeros(y.shape, y.dtype, y) for _ in parts[1:]]]
@@ -164,10 +159,10 @@ def _series_of_det(parts: list[Any]) -> list[Any]:
         return _constant(det(parts[0]), parts)
     if len(parts) > 3:
         return _on_circles(det, [parts], 0)
-    x, *others = parts
-    terms = [det(x), *[_trace_of_product(det_derivative(x), y) for y in others]]
-    if len(others) == 2:
-        terms[2] = terms[2] + 0.5 * _trace_of_product(det_derivative(x, others[0]), others[0])
+    terms = [det(parts[0])]  # y' is the sum of cofactors times a'
+    c = _series_of_cofactors(parts[:-1]) if len(parts) > 1 else []
+    for k in range(1, len(parts)):
+        terms.append(added([j / k * _trace_of_product(c[k - j], parts[j]) for j in range(1, k + 1)]))
     return terms
 
 
@@ -189,7 +184,7 @@ def _series_of_cofactors(a: list[Any], *xs: list[Any]) -> list[Any]:
                 parts.append(det_derivative(*known, a[left]) if left else det_derivative(*known))
             if left == 2:
                 parts.append(0.5 * det_derivative(*known, a[1], a[1]))
-        terms.append(sum_of(parts))
+        terms.append(added(parts))
     return terms
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+import operator
+from collections.abc import Sequence
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -247,12 +249,17 @@ _LEAVE_ONE_OUT = General(
     kernels.leave_one_out,
     arguments=("rows",),
     vjp=lambda g, rows, axis: _stack([_left_out([*parts, g], axis) for parts in _without_each(rows)]),
-    jvp=lambda d, rows, axis: _added(
+    jvp=lambda d, rows, axis: added(
         [_left_out([*parts, d[..., i]], axis) for i, parts in enumerate(_without_each(rows))]
     ),
     batch=Axes(("axis",), also=(-1,)),
     series=Chosen(lambda rows: OTHERS_BY_HALVES if in_range(rows) else None),
 )
+
+
+def added(parts: Sequence[Any]) -> Any:
+    """The sum of some arrays."""
+    return reduce(operator.add, parts)
 
 
 def product_by_halves(x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
@@ -354,13 +361,6 @@ def _stack(parts: list[Any]) -> Any:
     from .manipulation import stack
 
     return stack(parts, axis=-1)
-
-
-def _added(parts: list[Any]) -> Any:
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    return total
 
 
 @untaped("reduce(x, axis, dtype, None, keepdims)", reduce=np.multiply.reduce)

@@ -22,7 +22,7 @@ from ..context import active
 from ..errors import NoRuleError
 from ..functions import elementwise, indexing
 from ..functions.declare import KERNEL_OF, NUMBERS
-from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new
+from ..tensor import RAW, Tensor, Variable, concrete, is_observed, lost, new, tensor
 
 #: NumPy's names of universal functions that the array API standard, and so gradtape, calls otherwise.
 RENAMED = {
@@ -183,13 +183,7 @@ def array_function(self: Any, function: Any, types: Any, arguments: Any, keyword
                 return handle
             named = named_of(kind)
             if named is not None:
-                parts = []
-                for part in y:
-                    handle = new(Tensor)
-                    handle._data = part
-                    handle._key = 0
-                    parts.append(handle)
-                return new_tuple(named, parts)
+                return new_tuple(named, all_handles(y))
             if y is not None:
                 return handles(y)
         except Exception:  # told below
@@ -231,22 +225,25 @@ def handles(y: Any) -> Any:
     """The result of NumPy's own function, with Tensors in place of arrays and numbers."""
     kind = y.__class__
     if kind in ARRAYS:
-        handle = new(Tensor)
-        handle._data = y
-        handle._key = 0
-        return handle
+        return tensor(y)
     if kind is not list and (kind is bool or not isinstance(y, tuple)):
         return y
-    parts = []
-    for part in y:  # as above: most often they are arrays
+    parts = all_handles(y)
+    return parts if kind is list else new_tuple(NAMED.get(kind, kind), parts)
+
+
+def all_handles(parts: Any) -> list[Any]:
+    """The same for each of these, most often arrays."""
+    made = []
+    for part in parts:
         if part.__class__ in ARRAYS:
             handle = new(Tensor)
             handle._data = part
             handle._key = 0
-            parts.append(handle)
+            made.append(handle)
         else:
-            parts.append(handles(part))
-    return parts if kind is list else new_tuple(NAMED.get(kind, kind), parts)
+            made.append(handles(part))
+    return made
 
 
 def unknown_arguments(rule: Callable[..., Any], function: Any, arguments: Any, keywords: Any) -> str:

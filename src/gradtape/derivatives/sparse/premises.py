@@ -14,6 +14,7 @@ import numpy as np
 
 from ...arrays.libraries import library_of
 from ...context import next_key
+from ...errors import plural
 from ...functions.declare import shape_of
 from ...functions.sparse_products import is_sparse
 from ...nest import flatten
@@ -93,7 +94,8 @@ class Premises:
         """Raise TypeError for another number of arguments, ValueError for others of which the pattern says nothing."""
         if len(others) != self.count:
             raise TypeError(
-                f"gradtape.{function}: prepared with {plural(self.count)} after x, and called with {len(others)}"
+                f"gradtape.{function}: prepared with {plural(self.count, 'argument')} after x, and called with "
+                f"{len(others)}"
             )
         if not others:
             return
@@ -109,11 +111,6 @@ class Premises:
                     f"gradtape.{function}: argument {number} {problem}, of which the pattern says nothing: prepare it "
                     "again with this one"
                 )
-
-
-def plural(count: int) -> str:
-    """So many arguments."""
-    return "1 argument" if count == 1 else f"{count} arguments"
 
 
 def difference(leaf: Any, before: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import cached_property
 from threading import RLock
 from typing import Any, Self
@@ -184,7 +183,7 @@ class Prepared:
                 return recorded, self
             with READING:  # in one thread at a time
                 if self.premises.hold(trace.read, others):
-                    kept = copy(self)  # another thread may read the pattern again
+                    kept = object.__new__(type(self))  # another thread may read the pattern again
                     kept.__dict__ = self.__dict__
                     return recorded, kept
                 self.read_again(x, others)
